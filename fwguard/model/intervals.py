@@ -1,4 +1,4 @@
-"""Sets of integers as sorted, disjoint, non-adjacent closed intervals: the algebra below ports and addresses."""
+"""Sets of integers as sorted, disjoint, non-adjacent closed intervals: what ports and addresses rest on."""
 
 from __future__ import annotations
 

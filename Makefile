@@ -1,0 +1,52 @@
+# Every target does its own set-up: Debian packages, virtual environment, the lab's mail server.
+# As root or with sudo, on Debian 12 or a current Ubuntu, from any state, again and again.
+SHELL   := /bin/bash
+VENV    := .venv
+PY      := $(VENV)/bin/python
+SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
+WORKERS ?= 2
+
+.PHONY: help setup demo test unit golden integration e2e faults lint bench accuracy coverage clean
+
+help:
+	@echo "make demo          a whole hosting platform and its guard on this machine, until Ctrl-C"
+	@echo "make demo ONCE=1   plays the story once and ends 0 only if every step held"
+	@echo "make test          every test: lint, unit, golden, integration, faults, browser"
+	@echo "make bench         the figures of the README     make coverage  what the tests reach"
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml debian-packages.txt packaging/install-debian.sh
+	$(SUDO) packaging/install-debian.sh debian-packages.txt
+	[ -x $(PY) ] || python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(SUDO) $(PY) -m fwguard.lab.packages
+	@touch $@
+
+demo: setup
+	$(SUDO) $(VENV)/bin/fwguard demo $(if $(ONCE),--once) $(if $(RUN),--run $(RUN))
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+test: lint
+	$(SUDO) $(VENV)/bin/coverage erase
+	$(SUDO) $(PY) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term tests
+
+unit golden integration e2e faults: setup
+	$(SUDO) $(PY) -m pytest -n $(WORKERS) --dist loadgroup tests/$@
+
+bench: setup
+	$(SUDO) $(VENV)/bin/fwguard bench all --json
+
+accuracy: setup
+	$(PY) -m fwguard.bench.accuracy ../shared/corpus/pcap
+
+coverage: setup
+	$(SUDO) $(PY) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=html tests
+
+clean:
+	rm -rf $(VENV) htmlcov .coverage*
