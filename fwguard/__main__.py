@@ -1,0 +1,5 @@
+"""Run fwguard as a module."""
+
+from fwguard.cli import main
+
+main()
