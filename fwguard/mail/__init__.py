@@ -1,0 +1,1 @@
+"""Mail: read it without trusting it, know who sent it, write it, send it."""
