@@ -1,0 +1,99 @@
+"""`fwguard lab`: a whole hosting platform on this machine, to look at, to work on, and to break."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from fwguard.lab import requirements
+from fwguard.lab.platform import Lab
+
+run_option = click.option("--run", metavar="ID", help="Which lab, when several are up (1-8 of a-z, 0-9).")
+
+
+@click.group(epilog="Example: fwguard lab up && fwguard lab status && fwguard lab down")
+def command() -> None:
+    """A whole hosting platform on this machine, in network namespaces. Needs root.
+
+    Three clients with a firewall and servers each, the operator's edge, an Internet, a mail door.
+    """
+    requirements.check_rights()
+
+
+@command.command(epilog="Example: fwguard lab up --firewalls 20")
+@click.option("--firewalls", default=3, show_default=True, metavar="N", help="How many client firewalls.")
+@run_option
+def up(firewalls: int, run: str | None) -> None:
+    """Bring a platform up, after ending what dead ones left behind. Takes about a second."""
+    lab = Lab.up(run, firewalls=firewalls)
+    _show(lab.status())
+
+
+@command.command(epilog="Example: fwguard lab down")
+@run_option
+def down(run: str | None) -> None:
+    """End a platform: every process, namespace and file of it, also after a crash.
+
+    With no --run: all but those that a living program (a demo, a test) holds.
+    """
+    ended = Lab.end(run)
+    click.echo(f"ended: {', '.join(ended)}" if ended else "no lab was up")
+
+
+@command.command(epilog="Example: fwguard lab status --json | jq .firewalls")
+@run_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with every host, person and door.")
+def status(run: str | None, as_json: bool) -> None:
+    """Show every host with its namespace, and every person with password and second factor."""
+    found = Lab.attach(run).status()
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+    else:
+        _show(found)
+
+
+@command.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog="Example: fwguard lab shell fw-acme -- nft list ruleset",
+)
+@click.argument("host")
+@click.argument("argv", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND]")
+@run_option
+def shell(host: str, argv: tuple[str, ...], run: str | None) -> None:
+    """Become root inside HOST, or run COMMAND there.
+
+    On a firewall this is what its client can do: its network, files and processes, and nobody else's.
+    """
+    words = Lab.attach(run).command(host, argv or ("sh", "-l"))
+    sys.stdout.flush()
+    os.execvp(words[0], words)  # noqa: S606 - no shell is the point
+
+
+def _show(found: dict[str, Any]) -> None:
+    click.echo(f"lab {found['run']} is up; its files are in {found['state_dir']}")
+    click.echo(f"portal: {found['portal'] or 'not running (`fwguard demo` starts it)'}")
+    hosts = [("HOST", "CLIENT", "KIND", "ADDRESS", "NAMESPACE", "PUBLIC")]
+    for f in found["firewalls"]:
+        kind = f"{f['dialect']}/{f['transport']}"
+        hosts.append((f["name"], f["client"], kind, f["address"], f["netns"], " ".join(f["public"])))
+    for s in found["servers"]:
+        hosts.append((s["name"], s["client"], s["role"], s["address"], s["netns"], ""))
+    for name in ("internet", "mail", "controller", "edge"):
+        hosts.append((name, "", "", found[name].get("address", ""), found[name]["netns"], ""))
+    _columns(hosts)
+    people = [("LOGIN", "ROLE", "CLIENT", "PASSWORD", "SECOND FACTOR (base32)")]
+    people += [(p["login"], p["role"], p["client"] or "", p["password"], p["totp"]) for p in found["people"]]
+    _columns(people)
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows under each other, never cut: they are there to be copied."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    click.echo()
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
