@@ -283,24 +283,31 @@ def _body(message: email.message.Message) -> str:
         if part.get_content_disposition() == "attachment":
             continue
         kind = part.get_content_type()
-        payload = part.get_payload()
-        if isinstance(payload, list):
+        charset = str(part.get_content_charset("utf-8"))
+        flowed = str(part.get_param("format", "")).lower() == "flowed"
+        if part.is_multipart():
             if part.get_content_maintype() == "multipart":
-                stack.extend(piece for piece in reversed(payload) if isinstance(piece, email.message.Message))
+                stack.extend(_pieces(part))
         elif kind == "text/plain":
-            text = _leaf(part)
+            text = _leaf(part, charset)
             octets += len(text)
-            flowed = str(part.get_param("format", "")).lower() == "flowed"
             plain.append(unflowed(text) if flowed else text)
         elif kind == "text/html":
-            text = _leaf(part)
+            text = _leaf(part, charset)
             octets += len(text)
             html.append(text_of_html(text))
     words = "\n\n".join(text.strip("\n") for text in plain)
     return words if words.strip() else "\n\n".join(html)
 
 
-def _leaf(part: email.message.Message) -> str:
+def _pieces(part: email.message.Message) -> list[email.message.Message]:
+    payload = part.get_payload()
+    pieces = payload if isinstance(payload, list) else []
+    return [piece for piece in reversed(pieces) if isinstance(piece, email.message.Message)]
+
+
+def _leaf(part: email.message.Message, charset: str) -> str:
+    del part["Content-Type"]  # get_payload would decode with any codec that the header names
     payload = part.get_payload(decode=True)
     octets = payload[:MAX_LEAF_BYTES] if isinstance(payload, bytes) else b""
-    return printable(_in_charset(octets, str(part.get_content_charset("utf-8"))))
+    return printable(_in_charset(octets, charset))

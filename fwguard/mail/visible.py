@@ -21,8 +21,24 @@ _FORWARDED: Final = re.compile(
 )
 _QUOTED_HEADER: Final = re.compile(r"(?:de|from)\s*:.*@.*|(?:envoyé|sent)\s*:.*\d.*", re.IGNORECASE)
 _BREAKS: Final = frozenset(
-    "address article br dd div dl dt footer h1 h2 h3 h4 h5 h6 header hr li ol p pre section table tr ul".split()
-)
+    (
+        "address",
+        "article",
+        "br",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "footer",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+    )
+) | {"hr", "li", "ol", "p", "pre", "section", "table", "tr", "ul"}
 _VOID: Final = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
 )

@@ -25,8 +25,9 @@ Content-Type: text/plain; charset=utf-8\r
 Serveur: web1\r
 """
 SNIPPETS = st.sampled_from(
-    b"From: |a@b.fr|\r\n|\n\n|Content-Type: |multipart/mixed; boundary=|--|x|text/html|charset=utf-99|=?utf-8?b?|"
-    b"?=|Content-Transfer-Encoding: base64|<!--|message/rfc822|Subject: |uuencode|\xff\xfe|\0|(((|\"|<a b='|"
+    b"From: |a@b.fr|\r\n|\n\n|Content-Type: |multipart/mixed; boundary=|--|x|text/html|charset=utf-99|"
+    b"=?utf-8?b?|?=|Content-Transfer-Encoding: base64|<!--|message/rfc822|Subject: |"
+    b"uuencode|\xff\xfe|\0|(((|\"|<a b='|"
     b"format=flowed".split(b"|")
 )
 
@@ -191,10 +192,11 @@ def test_a_mail_that_is_too_large_is_known_but_not_read() -> None:
         b"Content-Type: text/html\n\n" + b"<a b='" * 100_000,
         b"Content-Type: multipart/mixed; boundary=b\n\n"
         + (b"--b\nContent-Type: text/html\n\n" + b"<" * 40_000 + b"\n") * 100,
+        b"Content-Type: text/plain; charset=punycode\n\n" + b"\xe9" + b"a" * 400_000,
         b"A: b\n" * 200_000,
         b"From: a@b.fr\n\n" + (b"le " + b"a <x@" * 40 + b"\n") * 20_000,
     ],
-    ids=["nested", "nested-long", "mails", "comments", "quotes", "parts", "headers", "attributions"],
+    ids=["nested", "nested-long", "mails", "comments", "quotes", "parts", "codec", "headers", "attributions"],
 )
 def test_nothing_stalls_the_reader(raw: bytes) -> None:
     """Mails built to be slow are read within a bound that leaves a wide margin."""
