@@ -1,0 +1,139 @@
+"""Two things that a rule alone does not say of a first packet: NAT was not done yet, or tracking is off.
+
+Source: iptables(8) TABLES; iptables-extensions(8) NOTRACK, CT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from fwguard.dialects.iptables.nat import CHANGES_TARGET
+from fwguard.model.address import ANY_ADDRESS, AddressSet
+from fwguard.model.matching import intersect
+from fwguard.model.policy import ANY_STATE, Action, CtState, Match, NatKind, NatRule, Rule
+from fwguard.model.ports import ANY_PORT
+
+Rules = Mapping[str, list[Rule]]
+MAX_UNTRACKED: Final = 256
+BEFORE_NAT: Final = ("raw PREROUTING", "mangle PREROUTING")
+STOPS: Final = (Action.ACCEPT, Action.DROP, Action.REJECT)
+
+
+def reachable(rules: Rules, start: str) -> dict[str, list[Rule]]:
+    """Return the chains that a chain leads to, itself first."""
+    found: dict[str, list[Rule]] = {}
+    waiting = [start] if start in rules else []
+    while waiting:
+        key = waiting.pop()
+        if key not in found:
+            found[key] = rules[key]
+            waiting.extend(rule.jump for rule in rules[key] if rule.jump)
+    return found
+
+
+def judge_before_nat(rules: Rules, family: str, translated: Sequence[NatRule]) -> None:
+    """Say of raw and mangle PREROUTING rules that ask for a target which is rewritten later: unknown.
+
+    A policy is judged with the addresses after destination NAT; these chains see those before. The match
+    is widened to where the packets go to, since some of them met it, and nobody can say which.
+    """
+    changing = [rule for rule in translated if rule.kind in CHANGES_TARGET and rule.matches]
+    if not changing:
+        return
+    inner = AddressSet()
+    outer = AddressSet()
+    for nat in changing:
+        inner |= nat.to if nat.kind in (NatKind.DNAT, NatKind.NETMAP) and nat.to else ANY_ADDRESS
+        for match in nat.matches:
+            outer |= match.target
+    touched = inner | outer
+    for place in BEFORE_NAT:
+        for chain in reachable(rules, f"{family} {place}").values():
+            for index, rule in enumerate(chain):
+                widened = tuple(_widened(match, touched, inner) for match in rule.matches)
+                if widened != rule.matches:
+                    chain[index] = replace(rule, matches=widened)
+
+
+def _widened(match: Match, touched: AddressSet, inner: AddressSet) -> Match:
+    if (match.target == ANY_ADDRESS and match.dport == ANY_PORT) or not match.target & touched:
+        return match
+    target = match.target if match.target == ANY_ADDRESS else match.target | inner
+    why = match.unknown or "judged before destination NAT"
+    return replace(match, target=target, dport=ANY_PORT, unknown=why)
+
+
+def follow_untracked(rules: Rules, family: str) -> None:
+    """Make rules for untracked packets match the first packets that the raw table takes out of tracking.
+
+    Without this, NOTRACK in raw and `--ctstate UNTRACKED -j ACCEPT` in filter would open a door that no
+    question about NEW packets ever finds. Rules for NEW that such packets pass by become unknown for them.
+    """
+    for start, hooks in (
+        ("raw PREROUTING", ("FORWARD", "INPUT", "PREROUTING", "POSTROUTING")),
+        ("raw OUTPUT", ("OUTPUT", "POSTROUTING")),
+    ):
+        untracked = _untracked(rules, f"{family} {start}")
+        if not untracked:
+            continue
+        done: set[str] = set()
+        for table in ("mangle", "filter", "security"):
+            for hook in hooks:
+                _apply(rules, f"{family} {table} {hook}", untracked, done)
+
+
+def _untracked(rules: Rules, start: str) -> tuple[Match, ...]:
+    found: list[Match] = []
+    for key, chain in reachable(rules, start).items():
+        for rule in chain:
+            words = rule.text.split()
+            if "NOTRACK" not in words and "--notrack" not in words:
+                continue
+            for match in rule.matches:
+                # In a chain of the user's own, what leads there narrows the match in ways not followed here.
+                why = match.unknown or ("" if key == start else "what leads to the NOTRACK rule")
+                found.append(replace(match, unknown=why))
+    if len(found) > MAX_UNTRACKED:
+        return (Match(unknown="one of many NOTRACK rules"),)
+    return tuple(found)
+
+
+def _apply(rules: Rules, base: str, untracked: tuple[Match, ...], done: set[str]) -> None:
+    """Walk a base chain until a rule decides all untracked packets; what stands behind never sees them."""
+    waiting = [base] if base in rules else []
+    while waiting:
+        key = waiting.pop()
+        if key in done:
+            continue
+        done.add(key)
+        chain = rules[key]
+        for index, rule in enumerate(chain):
+            matches = tuple(one for match in rule.matches for one in _for_untracked(match, untracked))
+            if matches != rule.matches:
+                chain[index] = replace(rule, matches=matches)
+            if rule.jump:
+                waiting.append(rule.jump)
+            if (
+                key == base
+                and rule.action in STOPS
+                and any(_is_all_untracked(match) for match in rule.matches)
+            ):
+                break
+
+
+def _is_all_untracked(match: Match) -> bool:
+    return CtState.UNTRACKED in match.states and replace(match, states=ANY_STATE) == Match()
+
+
+def _for_untracked(match: Match, untracked: tuple[Match, ...]) -> tuple[Match, ...]:
+    if (CtState.NEW in match.states) == (CtState.UNTRACKED in match.states):
+        return (match,)
+    any_state = replace(match, states=ANY_STATE)
+    shared = tuple(both for one in untracked if (both := intersect(any_state, one)) is not None)
+    if not shared:
+        return (match,)
+    if CtState.UNTRACKED in match.states:
+        return (match, *shared)
+    return (replace(match, unknown=match.unknown or "unless the raw table takes it out of tracking"),)
