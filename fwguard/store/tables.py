@@ -1,0 +1,31 @@
+"""Every table, imported once, so that metadata, migrations and relationships are whole."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import configure_mappers
+
+from fwguard.store.approved import BaselineRow, ReadingRow
+from fwguard.store.audit import AuditRow
+from fwguard.store.base import Base
+from fwguard.store.cases import CaseMoveRow, CaseRow, EvidenceRow
+from fwguard.store.inventory import FirewallRow, PublicAddressRow, ServerAddressRow, ServerRow
+from fwguard.store.jobs import JobRow
+from fwguard.store.locks import DeviceLockRow
+from fwguard.store.mail import MailInRow, OutboxRow
+from fwguard.store.numbers import NumberRow
+from fwguard.store.openings import HolderRow, OpeningRow
+from fwguard.store.people import ClientRow, ContactRow, RoleRow, TokenRow, UserRow
+from fwguard.store.pseudonyms import PseudonymRow
+from fwguard.store.tickets import ApprovalRow, TicketEditorRow, TicketMoveRow, TicketRow
+from fwguard.store.warrants import WarrantRow
+
+configure_mappers()
+METADATA = Base.metadata
+
+__all__ = [
+    "METADATA", "ApprovalRow", "AuditRow", "BaselineRow", "CaseMoveRow", "CaseRow", "ClientRow",
+    "ContactRow", "DeviceLockRow", "EvidenceRow", "FirewallRow", "HolderRow", "JobRow", "MailInRow",
+    "NumberRow", "OpeningRow", "OutboxRow", "PseudonymRow", "PublicAddressRow", "ReadingRow", "RoleRow",
+    "ServerAddressRow", "ServerRow", "TicketEditorRow", "TicketMoveRow", "TicketRow", "TokenRow",
+    "UserRow", "WarrantRow",
+]  # fmt: skip

@@ -1,0 +1,87 @@
+"""What the tables' own constraints cannot say, as triggers, in both databases' words.
+
+They are dropped and made anew after every migration, so what stands here is what holds.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection
+
+FROZEN: Final = {
+    "audit": "the audit log is append-only",
+    "approvals": "an approval is never changed or taken back",
+    "ticket_editors": "an editor of a ticket stays one",
+}
+_APPROVER: Final = "an approver must not have requested or edited the ticket"
+_DECIDED: Final = "an editor must not have decided about the ticket"
+_REQUESTER: Final = "who requested a ticket never changes"
+
+# Who asked: the user, or the contact behind the user, or anyone who edited.
+_CONFLICT: Final = """
+    EXISTS (SELECT 1 FROM tickets t WHERE t.id = NEW.ticket_id AND t.requester_id = NEW.user_id)
+    OR EXISTS (SELECT 1 FROM tickets t JOIN users u ON u.contact_id = t.contact_id
+               WHERE t.id = NEW.ticket_id AND u.id = NEW.user_id)
+    OR EXISTS (SELECT 1 FROM ticket_editors e WHERE e.ticket_id = NEW.ticket_id AND e.user_id = NEW.user_id)
+"""
+_HAS_DECIDED: Final = """
+    EXISTS (SELECT 1 FROM approvals a WHERE a.ticket_id = NEW.ticket_id AND a.user_id = NEW.user_id)
+"""
+
+
+def install_triggers(connection: Connection) -> None:
+    """Make every trigger anew."""
+    statements = _postgresql() if connection.dialect.name == "postgresql" else _sqlite()
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+
+
+def _sqlite() -> list[str]:
+    out: list[str] = []
+
+    def trigger(name: str, when: str, table: str, condition: str, message: str) -> None:
+        out.append(f"DROP TRIGGER IF EXISTS {name}")
+        guard = f"WHEN {condition}" if condition else ""
+        out.append(
+            f"CREATE TRIGGER {name} {when} ON {table} {guard} BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        )
+
+    for table, message in FROZEN.items():
+        trigger(f"{table}_no_update", "BEFORE UPDATE", table, "", message)
+        trigger(f"{table}_no_delete", "BEFORE DELETE", table, "", message)
+    trigger("approvals_other_hand", "BEFORE INSERT", "approvals", _CONFLICT, _APPROVER)
+    trigger("ticket_editors_not_decided", "BEFORE INSERT", "ticket_editors", _HAS_DECIDED, _DECIDED)
+    trigger(
+        "tickets_same_requester", "BEFORE UPDATE", "tickets",
+        "OLD.requester_id IS NOT NEW.requester_id OR OLD.contact_id IS NOT NEW.contact_id", _REQUESTER,
+    )  # fmt: skip
+    return out
+
+
+def _postgresql() -> list[str]:
+    out: list[str] = []
+
+    def trigger(name: str, when: str, table: str, condition: str, message: str, each: str = "ROW") -> None:
+        # 23514 is check_violation: SQLAlchemy raises IntegrityError, as for SQLite's ABORT.
+        body = f"RAISE EXCEPTION '{message}' USING ERRCODE = '23514';"
+        if condition:
+            body = f"IF {condition} THEN {body} END IF;"
+        out.append(
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN {body} RETURN NEW; END $$"
+        )
+        out.append(f"DROP TRIGGER IF EXISTS {name} ON {table}")
+        out.append(f"CREATE TRIGGER {name} {when} ON {table} FOR EACH {each} EXECUTE FUNCTION {name}()")
+
+    for table, message in FROZEN.items():
+        trigger(f"{table}_no_change", "BEFORE UPDATE OR DELETE", table, "", message)
+        trigger(f"{table}_no_truncate", "BEFORE TRUNCATE", table, "", message, "STATEMENT")
+    trigger("approvals_other_hand", "BEFORE INSERT", "approvals", _CONFLICT, _APPROVER)
+    trigger("ticket_editors_not_decided", "BEFORE INSERT", "ticket_editors", _HAS_DECIDED, _DECIDED)
+    trigger(
+        "tickets_same_requester", "BEFORE UPDATE", "tickets",
+        "(OLD.requester_id, OLD.contact_id) IS DISTINCT FROM (NEW.requester_id, NEW.contact_id)",
+        _REQUESTER,
+    )  # fmt: skip
+    return out
