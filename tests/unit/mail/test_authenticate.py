@@ -29,7 +29,7 @@ def judged(head: str) -> Sender:
         f"{OURS}\n{FROM}",
         f"Return-Path: <anais@client.example>\nDelivered-To: desk\n{OURS}\nReceived: from x by y\n{FROM}",
         "Received: from pc ([192.0.2.7]) by mail.host.example with ESMTPSA id 1; now\n" + f"{OURS}\n{FROM}",
-        f"Authentication-Results: MAIL.host.example 1;\n auth=pass (a; b=c) smtp.auth=anais; spf=none\n{FROM}",
+        f"Authentication-Results: MAIL.host.example 1;\n auth=pass (a; b) smtp.auth=anais; spf=none\n{FROM}",
         f'Authentication-Results: mail.host.example; auth/1 = pass smtp.auth="anais"\n{FROM}',
         f"Authentication-Results: mail.host.example; spf=pass; auth=pass smtp.auth=anais\n{FROM}",
         f"{OURS}\nFrom: =?utf-8?q?Ana=C3=AFs?= <Anais@Client.Example>\n",
@@ -50,7 +50,7 @@ def test_a_stamp_of_our_door_makes_the_sender_known(head: str) -> None:
         (f"Received: from evil by mail.host.example with ESMTP\n{OURS}\n{FROM}", Why.BELOW_FOREIGN_HOP),
         (f"Received: from evil by mx.evil.example with ESMTPSA\n{OURS}\n{FROM}", Why.BELOW_FOREIGN_HOP),
         (
-            f"Received: from evil (by mail.host.example with ESMTPSA) by mx.example with SMTP\n{OURS}\n{FROM}",
+            f"Received: from a (by mail.host.example with ESMTPSA) by mx.example with LMTP\n{OURS}\n{FROM}",
             Why.BELOW_FOREIGN_HOP,
         ),
         (f"{FROM}{OURS}", Why.BELOW_FOREIGN_HOP),
