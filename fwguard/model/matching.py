@@ -57,7 +57,7 @@ def is_empty(match: Match) -> bool:
         and match.sport
         and match.dport
         and match.states
-        and match.source.families & match.target.families
+        and ((match.source.v4 and match.target.v4) or (match.source.v6 and match.target.v6))
         and (match.ingress.negated or match.ingress.names)
         and (match.egress.negated or match.egress.names)
     )
@@ -83,7 +83,7 @@ def intersect(left: Match, right: Match) -> Match | None:
         return None
     target = _addresses(left.target, right.target)
     source = _addresses(left.source, right.source)
-    if not source.families & target.families:
+    if not ((source.v4 and target.v4) or (source.v6 and target.v6)):
         return None
     sport = _numbers(left.sport, right.sport, ANY_PORT)
     states = left.states & right.states

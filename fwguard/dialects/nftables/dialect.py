@@ -1,0 +1,42 @@
+"""The nftables dialect: read, write and compare texts in one place."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from fwguard.dialects.nftables.parse import parse
+from fwguard.dialects.nftables.reader import to_policy
+from fwguard.model.policy import Policy
+
+SNIFFED_CHARS: Final = 64 * 1024
+_TABLE: Final = re.compile(
+    r"^\s*(?:add\s+)?table\s+(?:(?:ip|ip6|inet|arp|bridge|netdev)\s+)?[\w-]+\s*\{?", re.M
+)
+_COMMAND: Final = re.compile(
+    r"^\s*(?:flush ruleset|(?:add|insert|create) (?:rule|chain|table|set|map|element) |define \w+ ?=)", re.M
+)
+_HOOK: Final = re.compile(r"\btype\s+(?:filter|nat|route)\s+hook\s+\w+")
+
+
+class Nftables:
+    """Reads, writes and compares nftables rulesets."""
+
+    name = "nftables"
+
+    def sniff(self, text: str) -> int:
+        """Return how surely a text is nftables, 0 to 100."""
+        head = text[:SNIFFED_CHARS]
+        if head.lstrip()[:200].replace(" ", "").startswith('{"nftables":'):
+            return 100
+        if head.startswith("#!") and "nft" in head.split("\n", 1)[0]:
+            return 100
+        found = 55 * bool(_TABLE.search(head)) + 40 * bool(_HOOK.search(head))
+        return found + (50 if _COMMAND.search(head) else 0) if found < 50 else min(found, 98)
+
+    def read(self, text: str) -> Policy:
+        """Read a whole ruleset. Raises UnreadableError on what is no nftables."""
+        return to_policy(parse(text))
+
+
+NFTABLES: Final = Nftables()
