@@ -149,9 +149,10 @@ def _structured(text: str) -> _Words | Problem | None:
 
 def _key_and_value(line: str) -> tuple[str, str]:
     """Return (field, value) of a line of the form, ("", "") of any other."""
-    match = re.match(r"\s*[-*•]?\s*([^:=]{2,30}?)\s*[:=]\s*(.*)$", line)
-    key = _KEYS.get(" ".join(_folded(match[1]).split()), "") if match else ""
-    return (key, match[2].strip()) if match and key else ("", "")
+    bare = line.strip().lstrip("-*• ")
+    sign = re.search(r"[:=]", bare[:40])
+    key = _KEYS.get(" ".join(_folded(bare[: sign.start()]).split()), "") if sign else ""
+    return (key, bare[sign.end() :].strip()) if sign and key else ("", "")
 
 
 def _sentence(text: str, servers: Collection[str]) -> _Words | Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -216,6 +217,27 @@ def test_every_code_has_words_in_both_languages() -> None:
     for code in ProblemCode:
         problem = Problem(code, {"value": "x", "known": "y"})
         assert problem.words(Language.FR) != problem.words(Language.EN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " " * 19_000 + "x",
+        "Port:" + " " * 19_000 + "x",
+        "ouvrir depuis " * 1500,
+        "ouvrir 1 et " * 1600,
+        "a:" * 10_000,
+        "Jusqu'au: " + "le " * 6000,
+        "ouvrir " + "1," * 9000,
+        "ouvrir. " * 2500,
+    ],
+    ids=range(8),
+)
+def test_nothing_stalls_the_reader(text: str) -> None:
+    """Texts built to make patterns slow are read at once."""
+    started = time.monotonic()
+    read(text)
+    assert time.monotonic() - started < 2
 
 
 PIECES = re.compile(r"[^|]+").findall(
