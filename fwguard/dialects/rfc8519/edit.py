@@ -1,0 +1,282 @@
+"""A change as RFC 8519 entries and RFC 8512 mappings, at the right place of the right list."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from fwguard.dialects.rfc8519.acl import ACTIONS, FAMILY_OF_TYPE
+from fwguard.dialects.rfc8519.matches import ANY_OF, read_matches
+from fwguard.dialects.rfc8519.names import ACL, NAT
+from fwguard.dialects.rfc8519.paths import lists_on_the_way
+from fwguard.dialects.rfc8519.tree import Node, branch, leaf
+from fwguard.errors import InputError
+from fwguard.model.address import AddressSet, Family
+from fwguard.model.change import Change, Opening, Redirection
+from fwguard.model.intervals import Intervals
+from fwguard.model.policy import Action, Match
+from fwguard.model.ports import ANY_PORT, ICMP, ICMPV6, TCP, UDP, show_protocol
+
+MAX_ENTRIES: Final = 256  # of one opening: prefixes of the source times prefixes of the target times ports
+
+
+def apply_change(change: Change, tops: list[Node]) -> list[Node]:
+    """Put the change into the tree, or take it out; return the nodes that came or went.
+
+    Raises InputError when no list judges what is to be opened, when the tag stands already, or when there
+    is nothing of the tag to remove.
+    """
+    if change.remove:
+        return _remove(change.tag, tops)
+    if _tagged(change.tag, tops):
+        raise InputError(f"an entry or mapping named {change.tag} exists", expected="an unused tag")
+    touched: dict[int, Node] = {}
+    for opening in change.openings:
+        for family in (Family.V4, Family.V6):
+            if not opening.families & family:
+                continue
+            entries = list(_entries(opening, family))
+            for aces, before in _places(tops, opening, family):
+                _insert(aces, before, [_copy(entry) for entry in entries])
+                touched[id(aces)] = aces
+    for aces in touched.values():
+        _name([ace for ace in aces.children if ace.name == "ace" and not ace.value("name")], change.tag)
+    if change.redirections:
+        _nat(tops).children.append(_instance(change, tops))
+    return [node for _, node in _tagged(change.tag, tops)]
+
+
+def _copy(node: Node) -> Node:
+    return replace(node, children=[_copy(child) for child in node.children])
+
+
+def _name(entries: list[Node], tag: str) -> None:
+    """`tag` for one entry, `tag.1`, `tag.2`… for several: no tag holds a point, so none is another's."""
+    for number, entry in enumerate(entries, 1):
+        entry.children.insert(0, leaf(ACL, "name", tag if len(entries) == 1 else f"{tag}.{number}"))
+
+
+def _of_tag(name: str, tag: str) -> bool:
+    head, _, number = name.partition(".")
+    return head == tag and (not number or number.isdecimal())
+
+
+def _tagged(tag: str, tops: list[Node]) -> list[tuple[Node, Node]]:
+    """Return (parent, node) of each entry and NAT instance that the tag names."""
+    found = []
+    for top in tops:
+        if (top.module, top.name) == (ACL, "acls"):
+            for acl in top.all("acl"):
+                for aces in acl.all("aces"):
+                    found += [(aces, ace) for ace in aces.all("ace") if _of_tag(ace.value("name"), tag)]
+        if (top.module, top.name) == (NAT, "nat"):
+            for instances in top.all("instances"):
+                found += [(instances, one) for one in instances.all("instance") if one.value("name") == tag]
+    return found
+
+
+def _remove(tag: str, tops: list[Node]) -> list[Node]:
+    found = _tagged(tag, tops)
+    if not found:
+        raise InputError(f"nothing is named {tag}", expected="the tag of a change that was deployed")
+    for parent, node in found:
+        parent.children = [child for child in parent.children if child is not node]
+    for top in tops:
+        # An empty `instances` or `nat` would be a difference to the text before the change.
+        if (top.module, top.name) == (NAT, "nat"):
+            top.children = [child for child in top.children if child.children or child.name != "instances"]
+    tops[:] = [top for top in tops if top.children or (top.module, top.name) != (NAT, "nat")]
+    return [node for _, node in found]
+
+
+def _places(tops: list[Node], opening: Opening, family: Family) -> Iterator[tuple[Node, Node | None]]:
+    """Yield, for every interface and direction on the way, the `aces` and the entry to stand before.
+
+    That is the first drop or reject that covers the whole opening: narrower ones, a list of banned
+    sources for instance, keep the last word.
+    """
+    acls = next((top for top in tops if (top.module, top.name) == (ACL, "acls")), None)
+    by_name = {acl.value("name"): acl for acl in acls.all("acl")} if acls else {}
+    ways = lists_on_the_way(tops, opening, family)
+    if not ways:
+        raise InputError(
+            f"no access list judges traffic to {opening.target}",
+            expected="an ACL attached to the interface that the traffic comes in by",
+        )
+    seen: set[int] = set()
+    for point, names in ways:
+        fitting: Node | None = None
+        for name in names:
+            acl = by_name.get(name)
+            aces = acl.child("aces") if acl else None
+            if acl is None or not FAMILY_OF_TYPE.get(acl.value("type"), Family(0)) & family:
+                continue
+            if aces is None:
+                aces = branch(ACL, "aces")
+                acl.children.append(aces)
+            fitting = aces
+            before = _covering(aces, opening, family)
+            if before is not None:
+                break
+        if fitting is None:
+            raise InputError(f"{point} has no access list for {'IPv4' if family == Family.V4 else 'IPv6'}")
+        if id(fitting) not in seen:
+            seen.add(id(fitting))
+            yield fitting, before
+
+
+def _covering(aces: Node, opening: Opening, family: Family) -> Node | None:
+    for ace in aces.all("ace"):
+        action = ACTIONS.get(ace.value("actions", "forwarding"))
+        if action not in (Action.DROP, Action.REJECT):
+            continue
+        matches = ace.child("matches")
+        if matches is None or not matches.children:
+            return ace
+        if any(_covers(match, opening, family) for match in read_matches(matches, family, _silent)):
+            return ace
+    return None
+
+
+def _silent(node: Node, why: str) -> str:
+    return f"{node.name}: {why}"
+
+
+def _covers(match: Match, opening: Opening, family: Family) -> bool:
+    return (
+        not match.unknown
+        and match.can_be_new
+        and opening.source.of_family(family) <= match.source
+        and opening.target.of_family(family) <= match.target
+        and opening.protocol in match.protocol
+        and (opening.ports or ANY_PORT) <= match.dport
+        and match.sport == ANY_PORT
+    )
+
+
+def _insert(aces: Node, before: Node | None, entries: list[Node]) -> None:
+    at = next((i for i, child in enumerate(aces.children) if child is before), len(aces.children))
+    aces.children[at:at] = entries
+
+
+def _entries(opening: Opening, family: Family) -> Iterator[Node]:
+    """Yield the ACEs of an opening in one IP version, without names."""
+    sources = _prefixes(opening.source, family)
+    targets = _prefixes(opening.target, family)
+    conditions = list(_conditions(opening))
+    if len(sources) * len(targets) * len(conditions) > MAX_ENTRIES:
+        raise InputError(f"more than {MAX_ENTRIES} entries", expected="fewer prefixes and port ranges")
+    word = "ipv4" if family == Family.V4 else "ipv6"
+    protocol = opening.protocol
+    if protocol in (ICMP, ICMPV6) and protocol != (ICMP if family == Family.V4 else ICMPV6):
+        return
+    for source in sources:
+        for target in targets:
+            for condition in conditions:
+                address = [leaf(ACL, "protocol", protocol)]
+                if target:
+                    address.append(leaf(ACL, f"destination-{word}-network", target))
+                if source:
+                    address.append(leaf(ACL, f"source-{word}-network", source))
+                yield branch(
+                    ACL,
+                    "ace",
+                    branch(ACL, "matches", branch(ACL, word, *address), *map(_copy, condition)),
+                    branch(ACL, "actions", leaf(ACL, "forwarding", "accept")),
+                    listed=True,
+                )
+
+
+def _conditions(opening: Opening) -> Iterator[list[Node]]:
+    """Yield the layer 4 part of each ACE: an ACE holds one port range, or one ICMP type and code."""
+    protocol, ports = opening.protocol, opening.ports
+    if not ports or ports == ANY_PORT:
+        yield []
+    elif protocol in (ICMP, ICMPV6):
+        for low, high in _icmp_pairs(ports):
+            kind = leaf(ACL, "type", low >> 8)
+            yield [branch(ACL, "icmp", kind, *([leaf(ACL, "code", low & 0xFF)] if low == high else []))]
+    elif protocol in (TCP, UDP):
+        for low, high in ports:
+            if low == high:
+                said = [leaf(ACL, "operator", "eq"), leaf(ACL, "port", low)]
+            else:
+                said = [leaf(ACL, "lower-port", low), leaf(ACL, "upper-port", high)]
+            yield [branch(ACL, show_protocol(protocol), branch(ACL, "destination-port", *said))]
+    else:
+        raise InputError(
+            f"ports of {show_protocol(protocol)}", expected="tcp or udp: RFC 8519 has no others with ports"
+        )
+
+
+def _icmp_pairs(keys: Intervals) -> Iterator[tuple[int, int]]:
+    """Yield whole types as (type*256, type*256+255) and the rest code by code."""
+    for low, high in keys:
+        key = low
+        while key <= high:
+            whole = key & 0xFF == 0 and key + 255 <= high
+            yield key, key + 255 if whole else key
+            key += 256 if whole else 1
+
+
+def _prefixes(addresses: AddressSet, family: Family) -> list[str]:
+    """Return CIDR prefixes; one empty text for all addresses of the version."""
+    if addresses.of_family(family) == ANY_OF[family]:
+        return [""]
+    out: list[str] = []
+    for low, high in addresses.v4 if family == Family.V4 else addresses.v6:
+        for network in _networks(low, high, family):
+            out.append(str(network))
+            if len(out) > MAX_ENTRIES:
+                raise InputError(f"more than {MAX_ENTRIES} prefixes", expected="fewer")
+    return out
+
+
+def _networks(low: int, high: int, family: Family) -> Iterator[object]:
+    if family == Family.V4:
+        return ipaddress.summarize_address_range(ipaddress.IPv4Address(low), ipaddress.IPv4Address(high))
+    return ipaddress.summarize_address_range(ipaddress.IPv6Address(low), ipaddress.IPv6Address(high))
+
+
+def _nat(tops: list[Node]) -> Node:
+    """Return `instances`, made where there is none yet."""
+    nat = next((top for top in tops if (top.module, top.name) == (NAT, "nat")), None)
+    if nat is None:
+        nat = branch(NAT, "nat")
+        tops.append(nat)
+    instances = nat.child("instances")
+    if instances is None:
+        instances = branch(NAT, "instances")
+        nat.children.append(instances)
+    return instances
+
+
+def _instance(change: Change, tops: list[Node]) -> Node:
+    """A change's redirections are one NAT instance that bears its tag as name (RFC 8512 has no other)."""
+    taken = [int(one.value("id")) for one in _nat(tops).all("instance") if one.value("id").isdecimal()]
+    table = branch(NAT, "mapping-table")
+    for index, redirection in enumerate(change.redirections, 1):
+        table.children.append(_mapping(index, redirection))
+    return branch(
+        NAT, "instance", leaf(NAT, "id", max(taken, default=0) + 1), leaf(NAT, "name", change.tag), table,
+        listed=True,
+    )  # fmt: skip
+
+
+def _mapping(index: int, redirection: Redirection) -> Node:
+    public, inner = ipaddress.ip_address(redirection.public), ipaddress.ip_address(redirection.inner)
+    if public.version != inner.version:
+        raise InputError(f"{public} and {inner} are not of one IP version")
+    return branch(
+        NAT, "mapping-entry",
+        leaf(NAT, "index", index),
+        leaf(NAT, "type", "static"),
+        leaf(NAT, "transport-protocol", redirection.protocol),
+        leaf(NAT, "internal-src-address", f"{inner}/{inner.max_prefixlen}"),
+        branch(NAT, "internal-src-port", leaf(NAT, "start-port-number", redirection.inner_port)),
+        leaf(NAT, "external-src-address", f"{public}/{public.max_prefixlen}"),
+        branch(NAT, "external-src-port", leaf(NAT, "start-port-number", redirection.public_port)),
+        listed=True,
+    )  # fmt: skip
