@@ -74,6 +74,23 @@ def shell(host: str, argv: tuple[str, ...], run: str | None) -> None:
     os.execvp(words[0], words)  # noqa: S606 - no shell is the point
 
 
+@command.command(epilog="Example: fwguard lab mail alice@acme.example")
+@click.argument("address", required=False)
+@run_option
+def mail(address: str | None, run: str | None) -> None:
+    """Show the mails that ADDRESS has received, or which addresses have received any."""
+    lab = Lab.attach(run)
+    if address is None:
+        for mailbox in lab.mailboxes():
+            click.echo(f"{mailbox}  {len(lab.mail(mailbox))}")
+        return
+    for received in lab.mail(address):
+        for name in ("Date", "From", "To", "Subject"):
+            click.echo(f"{name}: {received.get(name, '')}")
+        body = received.get_body(("plain", "html"))
+        click.echo(f"\n{body.get_content() if body else '(no text)'}\n{'-' * 72}")
+
+
 def _show(found: dict[str, Any]) -> None:
     click.echo(f"lab {found['run']} is up; its files are in {found['state_dir']}")
     click.echo(f"portal: {found['portal'] or 'not running (`fwguard demo` starts it)'}")

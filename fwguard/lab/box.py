@@ -140,6 +140,7 @@ def init_script(box: Box, root: Path, etc: Path) -> str:
         lines.append(f"mkdir -p /mnt{q(kept)} && mount --bind -o ro {q(kept)} /mnt{q(kept)}")
     lines += [f"mount --rbind /mnt{private} {private}" for private in PRIVATE]
     lines += ["umount -R -l /mnt", "cd /root", *box.boot]
+
     lines += [f"{daemon} &" for daemon in box.daemons]
     # The shell's wait reaps orphans too; the sleep keeps it waiting when every daemon is gone.
     lines += ["set +e", "while :; do sleep 2147483 & wait; done"]

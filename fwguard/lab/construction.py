@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from fwguard.errors import DeviceError
-from fwguard.lab import edge_node, management, namespaces, traffic
+from fwguard.lab import edge_node, inventory_file, management, namespaces, traffic
 from fwguard.lab import plan as p
 from fwguard.lab.box import Box, common_etc, init_pid, start
 from fwguard.lab.firewall_box import KINDS, Ingredients, KeyPair
-from fwguard.lab.plan import FirewallPlan, Plan
+from fwguard.lab.mail_door import SUBMISSION_PORT, mail_box
+from fwguard.lab.plan import Plan
 
 READY_S: Final = 30.0
 # Duplicate address detection would make every address wait a second for nothing (RFC 4862 section 5.4).
@@ -45,9 +46,11 @@ def build(plan: Plan, directory: Path) -> dict[str, int]:
     _rulesets(plan)
     _configure_hosts(plan)
     _start_listeners(plan, directory)
-    for firewall in plan.firewalls:
-        log = directory / "hosts" / firewall.name / "log"
-        _wait_for_port(plan, firewall, children[firewall.name], log)
+    doors = {f.name: (f.mgmt4, f.management_port) for f in plan.firewalls}
+    doors["mail"] = (p.MAIL_MGMT4, SUBMISSION_PORT)
+    for host, (address, port) in doors.items():
+        _wait_for_port(plan, address, port, children[host], directory / "hosts" / host / "log")
+    inventory_file.write(plan, directory)
     return {host: init_pid(child.pid) for host, child in children.items()}
 
 
@@ -79,6 +82,7 @@ def _boxes(plan: Plan, directory: Path) -> Iterator[Box]:
             operator_public=operator.public,
         )
         yield KINDS[firewall.kind](made_from)
+    yield mail_box(plan, directory / "mail")
 
 
 def _rulesets(plan: Plan) -> None:
@@ -126,15 +130,15 @@ def _start_listeners(plan: Plan, directory: Path) -> None:
     child.stdout.close()
 
 
-def _wait_for_port(plan: Plan, firewall: FirewallPlan, child: subprocess.Popen[bytes], log: Path) -> None:
-    """Return once the firewall takes management connections. Raises DeviceError when it died or is silent."""
-    where = plan.netns("controller"), firewall.mgmt4, firewall.management_port
+def _wait_for_port(plan: Plan, address: str, port: int, child: subprocess.Popen[bytes], log: Path) -> None:
+    """Return once a box takes connections. Raises DeviceError when it died or is silent."""
+    host = log.parent.name
     deadline = time.monotonic() + READY_S
-    while not traffic.can_connect(*where, timeout_s=0.2):
+    while not traffic.can_connect(plan.netns("controller"), address, port, timeout_s=0.2):
         if child.poll() is not None:
-            raise DeviceError(f"{firewall.name} ended while it started: {_tail(log)}")
+            raise DeviceError(f"{host} ended while it started: {_tail(log)}")
         if time.monotonic() > deadline:
-            raise DeviceError(f"{firewall.name} does not answer on port {where[2]}: {_tail(log)}")
+            raise DeviceError(f"{host} does not answer on port {port}: {_tail(log)}")
         time.sleep(0.01)
 
 

@@ -9,7 +9,6 @@ from typing import Final
 
 OPERATOR_DOMAIN: Final = "operator.example"
 DESK: Final = f"desk@{OPERATOR_DOMAIN}"
-NOREPLY: Final = f"noreply@{OPERATOR_DOMAIN}"
 OUTSIDE_DOMAIN: Final = "outside.example"  # mailboxes of people who are nobody's contact
 
 

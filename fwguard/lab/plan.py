@@ -32,6 +32,7 @@ PARTNERS6: Final = "2001:db8:ffff:1::/64"
 
 CONTROLLER4: Final = "172.30.0.2"
 CONTROLLER6: Final = "fd30::2"
+LMTP_PORT: Final = 24  # where the controller takes mail in (RFC 2033)
 MAIL_MGMT4: Final = "172.30.0.3"
 MAIL_MGMT6: Final = "fd30::3"
 MAIL4: Final = "203.0.113.25"  # where the Internet reaches the mail door

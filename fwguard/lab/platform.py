@@ -5,15 +5,17 @@ from __future__ import annotations
 import secrets
 import subprocess
 from collections.abc import Sequence
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 from fwguard.errors import InputError
-from fwguard.lab import construction, requirements, run_state, traffic
+from fwguard.lab import construction, mail_door, requirements, run_state, traffic
 from fwguard.lab import plan as p
 from fwguard.lab.box import PATH, inside_box
 from fwguard.lab.firewall_box import KINDS
 from fwguard.lab.namespaces import NETNS_DIR
+from fwguard.lab.people import DESK, Person, outsiders
 from fwguard.lab.plan import FirewallPlan, Plan
 from fwguard.lab.run_state import RunState
 
@@ -89,6 +91,47 @@ class Lab:
         """Return where the run keeps its files."""
         return self.state.directory
 
+    @property
+    def mail_directory(self) -> Path:
+        """Return where the Maildirs are, one directory an address."""
+        return self.directory / "mail"
+
+    @property
+    def inventory(self) -> Path:
+        """Return the file for `fwguard init --inventory`."""
+        return self.directory / "inventory.yaml"
+
+    def mail(self, address: str) -> list[EmailMessage]:
+        """Return the mails that an address has received, oldest first."""
+        return mail_door.messages(self.mail_directory, address)
+
+    def mailboxes(self) -> list[str]:
+        """Return the addresses that have received mail."""
+        return mail_door.mailboxes(self.mail_directory)
+
+    def send(
+        self,
+        mail: bytes,
+        *,
+        sender: str,
+        recipients: Sequence[str],
+        login: Person | None = None,
+        host: str = "internet",
+    ) -> None:
+        """Hand a mail to the operator's door from a host; with a login by authenticated submission.
+
+        Raises:
+            smtplib.SMTPException: the door refuses it.
+        """
+        mail_door.send(self.netns(host), mail, sender=sender, recipients=recipients, login=login)
+
+    def person(self, mail: str) -> Person:
+        """Return someone by address, an outsider too. Raises InputError when there is nobody."""
+        for person in (*self.plan.people, *outsiders()):
+            if person.mail == mail:
+                return person
+        raise InputError(f"nobody is {mail!r}", expected="an address of `fwguard lab status`")
+
     def netns(self, host: str) -> str:
         """Return the network namespace of a host. Raises InputError when there is no such host."""
         if host not in self.plan.hosts:
@@ -148,7 +191,9 @@ class Lab:
             "state_dir": str(self.directory),
             "portal": portal.read_text().strip() if portal.exists() else None,
             "mail": {"netns": self.netns("mail"), "address": p.MAIL4, "address6": p.MAIL6, "port": 25,
-                     "submission_port": 587, "mgmt_address": p.MAIL_MGMT4},
+                     "submission_port": mail_door.SUBMISSION_PORT, "mgmt_address": p.MAIL_MGMT4,
+                     "authserv_id": mail_door.AUTHSERV_ID, "desk": DESK,
+                     "mailboxes": str(self.mail_directory)},
             "edge": {"netns": self.netns("edge")},
             "internet": {"netns": self.netns("internet"), "address": p.INTERNET4, "address6": p.INTERNET6,
                          "partner": p.PARTNER4, "partner6": p.PARTNER6},
