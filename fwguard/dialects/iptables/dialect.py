@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from fwguard.dialects.ipset import NamedSet
+from fwguard.dialects.iptables.canonical import canonical
 from fwguard.dialects.iptables.reader import NAME, read_policy
+from fwguard.dialects.iptables.writer import write_change
 from fwguard.model.address import Family
+from fwguard.model.change import Change, TextEdit
 from fwguard.model.policy import Policy
 
 SNIFFED: Final = 64 << 10
@@ -41,6 +44,24 @@ class Iptables:
         Source: iptables-save(8), iptables-extensions(8).
         """
         return read_policy(text, family, ipsets)
+
+    def write(
+        self,
+        change: Change,
+        text: str,
+        *,
+        family: Family | None = None,
+        ipsets: Mapping[str, NamedSet] | None = None,
+    ) -> TextEdit:
+        """Return the text with the change: rules in FORWARD before what drops them, DNAT in PREROUTING.
+
+        Raises InputError where the text has no filter table of a family that the change means.
+        """
+        return write_change(change, text, family, ipsets)
+
+    def canonical(self, text: str, *, family: Family | None = None) -> str:
+        """Return the text without counters, comments, and order or spelling without meaning."""
+        return canonical(text, family)
 
 
 IPTABLES: Final = Iptables()
