@@ -12,6 +12,7 @@ import click
 
 from fwguard.lab import requirements
 from fwguard.lab.platform import Lab
+from fwguard.lab.tamper import WAYS, ways_of
 
 run_option = click.option("--run", metavar="ID", help="Which lab, when several are up (1-8 of a-z, 0-9).")
 
@@ -72,6 +73,24 @@ def shell(host: str, argv: tuple[str, ...], run: str | None) -> None:
     words = Lab.attach(run).command(host, argv or ("sh", "-l"))
     sys.stdout.flush()
     os.execvp(words[0], words)  # noqa: S606 - no shell is the point
+
+
+@command.command(
+    epilog="Example: fwguard lab tamper fw-acme open-port",
+    help="Change FIREWALL from inside, as its client can, in the way HOW; without one, list the ways.\n\n\b\n"
+    + "\n".join(f"{way:<16} {words}" for way, words in WAYS.items()),
+)
+@click.argument("firewall")
+@click.argument("how", required=False)
+@run_option
+def tamper(firewall: str, how: str | None, run: str | None) -> None:
+    lab = Lab.attach(run)
+    if how is None:
+        for way in ways_of(lab.firewall(firewall).kind):
+            click.echo(f"{way:<16} {WAYS[way]}")
+        return
+    lab.tamper(firewall, how)
+    click.echo(f"{firewall}: {WAYS[how]}")
 
 
 @command.command(epilog="Example: fwguard lab mail alice@acme.example")

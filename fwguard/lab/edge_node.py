@@ -114,11 +114,13 @@ def server_batch(server: ServerPlan) -> Iterator[str]:
 
 
 def internet_batch() -> Iterator[str]:
-    """Return the configuration of the Internet: one host with two addresses of each family."""
+    """Return the configuration of the Internet: one host with three addresses of each family."""
     yield "link set eth0 up"
     yield f"addr add {p.INTERNET4}/24 dev eth0"
     yield f"addr add {p.PARTNER4}/24 dev eth0"
+    yield f"addr add {p.SCANNER4}/24 dev eth0"
     yield f"addr add {p.INTERNET6}/64 dev eth0 nodad"
+    yield f"addr add {p.SCANNER6}/64 dev eth0 nodad preferred_lft 0"
     yield f"addr add {p.PARTNER6}/128 dev eth0 nodad preferred_lft 0"
     yield f"route add default via {p.EDGE_UPLINK4}"
     yield f"route add default via {p.EDGE_UPLINK6} src {p.INTERNET6}"

@@ -94,6 +94,8 @@ table inet filter {{
 	}}
 
 	chain services {{
+		ip saddr {p.SCANNER4} drop comment "scanner"
+		ip6 saddr {p.SCANNER6} drop comment "scanner"
 		ip daddr {web.address4} tcp dport {{ 80, 443 }} accept comment "web"
 		ip6 daddr {web.address6} tcp dport {{ 80, 443 }} accept comment "web"
 		ip saddr @partners4 ip daddr {web.address4} tcp dport 22 accept comment "partners"
@@ -157,6 +159,7 @@ def iptables_rules(firewall: FirewallPlan, *, v6: bool) -> str:
     suffix, bits, icmp, inside = ("6", 128, "ipv6-icmp", p.INSIDE6) if v6 else ("4", 32, "icmp", p.INSIDE4)
     web_at, db_at = (web.address6, db.address6) if v6 else (web.address4, db.address4)
     public = firewall.public6 if v6 else firewall.public4
+    scanner = p.SCANNER6 if v6 else p.SCANNER4
     ssh = f"[{web_at}]:22" if v6 else f"{web_at}:22"
     return f"""\
 # {firewall.name}
@@ -175,6 +178,7 @@ def iptables_rules(firewall: FirewallPlan, *, v6: bool) -> str:
 -A FORWARD -p {icmp} -j ACCEPT
 -A FORWARD -i lan0 -o wan0 -j ACCEPT
 -A FORWARD -i wan0 -o lan0 -j SERVICES
+-A SERVICES -s {scanner}/{bits} -m comment --comment scanner -j DROP
 -A SERVICES -d {web_at}/{bits} -p tcp -m multiport --dports 80,443 -m comment --comment web -j ACCEPT
 -A SERVICES -d {web_at}/{bits} -p udp -m udp --dport 53 -j ACCEPT
 -A SERVICES -d {web_at}/{bits} -p tcp -m set --match-set partners{suffix} src -m tcp --dport 22 -j ACCEPT

@@ -29,6 +29,8 @@ PARTNER4: Final = "198.51.100.200"  # a second address of `internet`, in the par
 PARTNER6: Final = "2001:db8:ffff:1::200"
 PARTNERS4: Final = "198.51.100.128/25"
 PARTNERS6: Final = "2001:db8:ffff:1::/64"
+SCANNER4: Final = "198.51.100.66"  # a third address of `internet`, which firewalls drop
+SCANNER6: Final = "2001:db8:ffff::66"
 
 CONTROLLER4: Final = "172.30.0.2"
 CONTROLLER6: Final = "fd30::2"

@@ -9,8 +9,8 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from fwguard.errors import InputError
-from fwguard.lab import construction, mail_door, requirements, run_state, traffic
+from fwguard.errors import DeviceError, InputError
+from fwguard.lab import construction, mail_door, requirements, run_state, tamper, traffic
 from fwguard.lab import plan as p
 from fwguard.lab.box import PATH, inside_box
 from fwguard.lab.firewall_box import KINDS
@@ -170,6 +170,16 @@ class Lab:
             check=check,
             env={"PATH": PATH},
         )
+
+    def tamper(self, firewall: str, how: str) -> None:
+        """Change a firewall from inside as its client can, in one of the ways of `tamper.WAYS`.
+
+        Raises:
+            InputError: no such firewall or way. DeviceError: the firewall's own programs refuse.
+        """
+        done = self.run(firewall, ["sh"], text=tamper.script(self.firewall(firewall), how), check=False)
+        if done.returncode:
+            raise DeviceError(f"{firewall} refuses {how}: {done.stderr.strip() or done.returncode}")
 
     def connect(self, host: str, address: str, port: int, *, source: str = "", timeout_s: float = 1) -> bool:
         """Tell whether a TCP connection from a host comes to be, `source` being one of its addresses."""
