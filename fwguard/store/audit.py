@@ -127,6 +127,28 @@ def tail(session: Session) -> tuple[int, str]:
     return (row.seq, row.digest) if row else (0, GENESIS)
 
 
+def entries(
+    session: Session,
+    *,
+    limit: int,
+    subject: str = "",
+    action: str = "",
+    clause: str = "",
+    before_seq: int | None = None,
+) -> list[AuditRow]:
+    """Return entries, the newest first; `action` may end early ("portal:ticket" finds all of it)."""
+    query = select(AuditRow).order_by(AuditRow.seq.desc()).limit(limit)
+    if subject:
+        query = query.where(AuditRow.subject == subject)
+    if action:
+        query = query.where(AuditRow.action.startswith(action, autoescape=True))
+    if clause:
+        query = query.where(AuditRow.clause == clause)
+    if before_seq is not None:
+        query = query.where(AuditRow.seq < before_seq)
+    return list(session.scalars(query))
+
+
 @event.listens_for(StoreSession, "before_commit")
 def _write_waiting(session: Session) -> None:
     waiting = session.info.get(_WAITING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Final, TypeVar
@@ -112,12 +113,21 @@ class Sealed:
     @property
     def content_sha256(self) -> str:
         """Return the SHA-256 over name and value of every column that is set, as hex."""
-        fields: list[bytes] = []
-        for attribute in sorted(object_mapper(self).column_attrs, key=lambda attribute: attribute.key):
-            value = getattr(self, attribute.key)
-            if value is not None:
-                fields += [attribute.columns[0].name.encode(), _as_bytes(value)]
-        return hashlib.sha256(with_lengths(*fields)).hexdigest()
+        return content_sha256(
+            {
+                attribute.columns[0].name: getattr(self, attribute.key)
+                for attribute in object_mapper(self).column_attrs
+            }
+        )
+
+
+def content_sha256(values: Mapping[str, Any]) -> str:
+    """Return the digest of a row's values by column name; see `Sealed`."""
+    fields: list[bytes] = []
+    for name, value in sorted(values.items()):
+        if value is not None:
+            fields += [name.encode(), _as_bytes(value)]
+    return hashlib.sha256(with_lengths(*fields)).hexdigest()
 
 
 def _as_bytes(value: Any) -> bytes:

@@ -37,6 +37,22 @@ def install_triggers(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def missing_triggers(connection: Connection) -> list[str]:
+    """Return the names of triggers that should stand and do not: someone who can alter tables was here."""
+    postgresql = connection.dialect.name == "postgresql"
+    wanted = {
+        statement.split()[2]
+        for statement in (_postgresql() if postgresql else _sqlite())
+        if statement.startswith("CREATE TRIGGER")
+    }
+    query = (
+        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+        if postgresql
+        else "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    )
+    return sorted(wanted - set(connection.exec_driver_sql(query).scalars()))
+
+
 def _sqlite() -> list[str]:
     out: list[str] = []
 
