@@ -1,0 +1,36 @@
+"""Which class talks over which transport."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final, cast
+
+from fwguard.devices.protocol import Device, Endpoint, Watcher
+from fwguard.model.inventory import Transport
+
+# Modules are named, not imported: a controller that has no NETCONF device loads no ncclient.
+DEVICES: Final[Mapping[Transport, str]] = {
+    Transport.SSH: "fwguard.devices.ssh:SshDevice",
+    Transport.NETCONF: "fwguard.devices.netconf:NetconfDevice",
+}
+WATCHERS: Final[Mapping[Transport, str]] = {
+    Transport.SSH: "fwguard.devices.ssh_watcher:SshWatcher",
+    Transport.NETCONF: "fwguard.devices.netconf:NetconfWatcher",
+}
+
+
+def open_device(endpoint: Endpoint) -> Device:
+    """Connect to a firewall. Raises DeviceError as the class of its transport says."""
+    return cast(Device, _load(DEVICES[endpoint.firewall.transport])(endpoint))
+
+
+def open_watcher(endpoint: Endpoint) -> Watcher | None:
+    """Return what streams its changes (`run` connects), or None where its transport streams nothing."""
+    name = WATCHERS.get(endpoint.firewall.transport)
+    return cast(Watcher, _load(name)(endpoint)) if name else None
+
+
+def _load(name: str) -> type:
+    module, _, attribute = name.partition(":")
+    return cast(type, getattr(import_module(module), attribute))
