@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from netaddr import EUI
+
 from fwguard.lab import plan as p
 from fwguard.lab.plan import Plan, mac_of
 
@@ -43,7 +45,7 @@ def bridge_ruleset(plan: Plan) -> str:
     for host, port, v4, v6 in hosts:
         mac = mac_of(f"{host}-mgmt")
         true4.append(f'"{port}" . {mac} . {v4}')
-        true6 += [f'"{port}" . {mac} . {address}' for address in (v6, _link_local(mac), "::")]
+        true6 += [f'"{port}" . {mac} . {address}' for address in (v6, EUI(mac).ipv6_link_local(), "::")]
     return f"""table bridge fwguard_mgmt {{
 	set true4 {{
 		typeof iifname . ether saddr . ip saddr
@@ -76,9 +78,3 @@ def controller_ruleset() -> str:
 	}}
 }}
 """
-
-
-def _link_local(mac: str) -> str:
-    """Return the address that the kernel makes of a MAC address (RFC 4291 appendix A)."""
-    b = [int(part, 16) for part in mac.split(":")]
-    return f"fe80::{b[0] ^ 2:x}{b[1]:02x}:{b[2]:x}ff:fe{b[3]:02x}:{b[4]:x}{b[5]:02x}"
