@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
-from fwguard.dialects.rfc8519 import Rfc8519
+from fwguard.dialects.rfc8519 import RFC8519
 from fwguard.errors import InputError
 from fwguard.model.change import Change, Edit
 from fwguard.model.policy import Policy
 from fwguard.model.snapshot import NETCONF_PARTS, Snapshot
-
-_DIALECT = Rfc8519()
 
 
 class Ietf:
@@ -18,11 +17,11 @@ class Ietf:
 
     def policy(self, snapshot: Snapshot) -> Policy:
         """Return what the running datastore does. Raises UnreadableError, also when it is absent."""
-        return _DIALECT.read(snapshot.get("running"))
+        return RFC8519.read(snapshot.get("running"))
 
     def canonical(self, snapshot: Snapshot) -> Mapping[str, str]:
         """Return each part as it is compared (see dialects/rfc8519/canonical.py)."""
-        return {name: _DIALECT.canonical(text) for name, text in snapshot.parts.items()}
+        return {name: RFC8519.canonical(text) for name, text in snapshot.parts.items()}
 
     def write(self, change: Change, snapshot: Snapshot) -> Edit:
         """Return both datastores after the change; a device without a startup datastore has one only.
@@ -37,7 +36,7 @@ class Ietf:
             if not text:
                 continue
             try:
-                edit = _DIALECT.write(change, text)
+                edit = RFC8519.write(change, text)
             except InputError as error:
                 if not change.remove:
                     raise
@@ -47,3 +46,6 @@ class Ietf:
         if not after or (refused is not None and not shown):
             raise refused or InputError("nothing was read of this firewall", expected="its running datastore")
         return Edit(after=Snapshot(after), shown=shown)
+
+
+IETF: Final = Ietf()

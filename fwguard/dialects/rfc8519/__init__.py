@@ -91,6 +91,9 @@ class Rfc8519:
         return canonical(parse(text))
 
 
+RFC8519: Final = Rfc8519()
+
+
 def _is_json(text: str) -> bool:
     return text.lstrip()[:1] == "{"
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from fwguard.dialects.rfc8519.acl import ACTIONS, FAMILY_OF_TYPE
-from fwguard.dialects.rfc8519.matches import ANY_OF, read_matches
+from fwguard.dialects.placement import place
+from fwguard.dialects.rfc8519.acl import FAMILY_OF_TYPE, AclReader
+from fwguard.dialects.rfc8519.matches import ANY_OF
 from fwguard.dialects.rfc8519.names import ACL, NAT
 from fwguard.dialects.rfc8519.paths import lists_on_the_way
 from fwguard.dialects.rfc8519.tree import Node, branch, leaf
@@ -16,7 +17,7 @@ from fwguard.errors import InputError
 from fwguard.model.address import AddressSet, Family
 from fwguard.model.change import Change, Opening, Redirection
 from fwguard.model.intervals import Intervals
-from fwguard.model.policy import Action, Match
+from fwguard.model.policy import Action, Chain, Match, Policy
 from fwguard.model.ports import ANY_PORT, ICMP, ICMPV6, TCP, UDP, show_protocol
 
 MAX_ENTRIES: Final = 256  # of one opening: prefixes of the source times prefixes of the target times ports
@@ -38,8 +39,8 @@ def apply_change(change: Change, tops: list[Node]) -> list[Node]:
             if not opening.families & family:
                 continue
             entries = list(_entries(opening, family))
-            for aces, before in _places(tops, opening, family):
-                _insert(aces, before, [_copy(entry) for entry in entries])
+            for aces, index in _places(tops, opening, family):
+                aces.children[index:index] = [_copy(entry) for entry in entries]
                 touched[id(aces)] = aces
     for aces in touched.values():
         _name([ace for ace in aces.children if ace.name == "ace" and not ace.value("name")], change.tag)
@@ -91,57 +92,56 @@ def _remove(tag: str, tops: list[Node]) -> list[Node]:
     return [node for _, node in found]
 
 
-def _places(tops: list[Node], opening: Opening, family: Family) -> Iterator[tuple[Node, Node | None]]:
-    """Yield, for every interface and direction on the way, the `aces` and the entry to stand before.
+def _places(tops: list[Node], opening: Opening, family: Family) -> Iterator[tuple[Node, int]]:
+    """Yield, for every interface and direction on the way, the `aces` and the index to stand at.
 
-    That is the first drop or reject that covers the whole opening: narrower ones, a list of banned
-    sources for instance, keep the last word.
+    That is where the whole opening passes (dialects/placement.py). Where all of it passes already, the
+    entry still stands before the first drop that covers it: it keeps the opening when another goes.
     """
     acls = next((top for top in tops if (top.module, top.name) == (ACL, "acls")), None)
-    by_name = {acl.value("name"): acl for acl in acls.all("acl")} if acls else {}
     ways = lists_on_the_way(tops, opening, family)
-    if not ways:
+    if acls is None or not ways:
         raise InputError(
             f"no access list judges traffic to {opening.target}",
             expected="an ACL attached to the interface that the traffic comes in by",
         )
+    reader = AclReader()
+    reader.read(acls)
+    policy = Policy(dialect="rfc8519", chains=reader.chains)
+    by_name = {acl.value("name"): acl for acl in acls.all("acl")}
     seen: set[int] = set()
-    for point, names in ways:
-        fitting: Node | None = None
-        for name in names:
-            acl = by_name.get(name)
-            aces = acl.child("aces") if acl else None
-            if acl is None or not FAMILY_OF_TYPE.get(acl.value("type"), Family(0)) & family:
-                continue
-            if aces is None:
-                aces = branch(ACL, "aces")
-                acl.children.append(aces)
-            fitting = aces
-            before = _covering(aces, opening, family)
-            if before is not None:
-                break
-        if fitting is None:
-            raise InputError(f"{point} has no access list for {'IPv4' if family == Family.V4 else 'IPv6'}")
-        if id(fitting) not in seen:
-            seen.add(id(fitting))
-            yield fitting, before
+    for direction, interface, names in ways:
+        fitting = [by_name[name] for name in names if name in by_name and _fits(by_name[name], family)]
+        if not fitting:
+            version = "IPv4" if family == Family.V4 else "IPv6"
+            raise InputError(f"{direction} of {interface} has no access list for {version}")
+        acl, index = fitting[-1], None
+        at = place(policy, f"{direction}:{interface}", opening, family)
+        stop = policy.chains[f"{direction}:{interface}"].rules[at].jump if at is not None else ""
+        if stop:
+            acl = by_name[stop.removeprefix("acl:")]
+            index = place(policy, stop, opening, family)
+        elif at is None:
+            index = _covering(policy.chains[f"acl:{acl.value('name')}"], opening, family)
+        aces = acl.child("aces")
+        if aces is None:
+            aces = branch(ACL, "aces")
+            acl.children.append(aces)
+        if id(aces) not in seen:
+            seen.add(id(aces))
+            yield aces, len(aces.children) if index is None else index
 
 
-def _covering(aces: Node, opening: Opening, family: Family) -> Node | None:
-    for ace in aces.all("ace"):
-        action = ACTIONS.get(ace.value("actions", "forwarding"))
-        if action not in (Action.DROP, Action.REJECT):
-            continue
-        matches = ace.child("matches")
-        if matches is None or not matches.children:
-            return ace
-        if any(_covers(match, opening, family) for match in read_matches(matches, family, _silent)):
-            return ace
+def _fits(acl: Node, family: Family) -> bool:
+    return bool(FAMILY_OF_TYPE.get(acl.value("type"), Family(0)) & family)
+
+
+def _covering(chain: Chain, opening: Opening, family: Family) -> int | None:
+    for index, rule in enumerate(chain.rules):
+        stops = rule.action in (Action.DROP, Action.REJECT)
+        if stops and any(_covers(match, opening, family) for match in rule.matches):
+            return index
     return None
-
-
-def _silent(node: Node, why: str) -> str:
-    return f"{node.name}: {why}"
 
 
 def _covers(match: Match, opening: Opening, family: Family) -> bool:
@@ -154,11 +154,6 @@ def _covers(match: Match, opening: Opening, family: Family) -> bool:
         and (opening.ports or ANY_PORT) <= match.dport
         and match.sport == ANY_PORT
     )
-
-
-def _insert(aces: Node, before: Node | None, entries: list[Node]) -> None:
-    at = next((i for i, child in enumerate(aces.children) if child is before), len(aces.children))
-    aces.children[at:at] = entries
 
 
 def _entries(opening: Opening, family: Family) -> Iterator[Node]:

@@ -9,7 +9,7 @@ from fwguard.errors import InputError
 from fwguard.model.address import AddressSet, Family, parse_span
 from fwguard.model.change import Opening
 
-Attached = tuple[str, list[str]]  # ("ingress wan0", names of its lists in order)
+Attached = tuple[str, str, list[str]]  # ("ingress", "wan0", names of its lists in order)
 
 
 def lists_on_the_way(tops: list[Node], opening: Opening, family: Family) -> list[Attached]:
@@ -34,9 +34,9 @@ def lists_on_the_way(tops: list[Node], opening: Opening, family: Family) -> list
         if ingress and (
             name == outer if outer else name != inner and not _speaks_for(acls, ingress, opening)
         ):
-            found.append((f"ingress {name}", ingress))
+            found.append(("ingress", name, ingress))
         if egress and (name == inner if inner else name != outer):
-            found.append((f"egress {name}", egress))
+            found.append(("egress", name, egress))
     return found
 
 
