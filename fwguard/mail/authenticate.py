@@ -64,8 +64,8 @@ _WORDS: Final[Mapping[Why, tuple[str, str]]] = {
     ),
 }  # fmt: skip
 
-# Headers that final delivery puts above everything (RFC 5321 §4.4, and Postfix's and Dovecot's own).
-_DELIVERY: Final = frozenset(("return-path", "delivered-to", "x-original-to"))
+# Headers that final delivery puts above everything (RFC 5321 §4.4, and those of Postfix, Dovecot and Exim).
+_DELIVERY: Final = frozenset(("return-path", "delivered-to", "x-original-to", "envelope-to", "delivery-date"))
 # RFC 3848 and RFC 6531 §4.3: protocols that end in A or SA were authenticated.
 _AUTHENTICATED_HOP: Final = re.compile(r"\bwith\s+(?:UTF8)?E?SMTPS?A\b", re.IGNORECASE)
 _BY: Final = re.compile(r"\bby\s+([A-Za-z0-9.-]+)", re.IGNORECASE)

@@ -91,9 +91,9 @@ def render(
     if references:
         mail["References"] = " ".join(references)
     mail["Auto-Submitted"] = "auto-generated"
-    mail["Content-Language"] = language.value
     mail.set_content(text, cte="quoted-printable")
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
+    mail["Content-Language"] = language.value  # set_content takes earlier Content- headers away
     # "=_" cannot stand in quoted-printable text (RFC 2045 §6.7), so no body can end a part early.
     mail.set_boundary("=_" + re.sub(r"[^0-9A-Za-z]", "", heading.message_id)[:60])
     return mail
