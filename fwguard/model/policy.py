@@ -49,10 +49,15 @@ ANY_STATE: Final = frozenset(CtState)
 
 @dataclass(frozen=True, slots=True)
 class InterfaceSet:
-    """Interfaces or zones by name; a name may end in `*`; `negated` means all but these."""
+    """Interfaces or zones by name; a name may end in `*`; `negated` means all but these.
+
+    `but` takes names back out of a pattern in `names` (`eth*` but `eth0`); the most specific name
+    decides. No firewall writes such a set; analysis needs it to say exactly what is left.
+    """
 
     names: frozenset[str] = frozenset()
     negated: bool = True
+    but: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, *names: str) -> InterfaceSet:
@@ -65,6 +70,14 @@ class InterfaceSet:
         return cls(frozenset(names), negated=True)
 
     def __contains__(self, name: str) -> bool:
+        if self.but:
+            fitting = [
+                entry
+                for entry in (*self.names, *self.but)
+                if entry == name or (entry.endswith("*") and name.startswith(entry[:-1]))
+            ]
+            best = max(fitting, key=lambda entry: (entry == name, len(entry)), default="")
+            return (bool(fitting) and best in self.names) != self.negated
         listed = name in self.names or any(
             pattern.endswith("*") and name.startswith(pattern[:-1]) for pattern in self.names
         )
@@ -78,7 +91,8 @@ class InterfaceSet:
     def __str__(self) -> str:
         if self.is_any:
             return "any"
-        return ("not " if self.negated else "") + ",".join(sorted(self.names))
+        but = f" but {','.join(sorted(self.but))}" if self.but else ""
+        return ("not " if self.negated else "") + ",".join(sorted(self.names)) + but
 
 
 ANY_INTERFACE: Final = InterfaceSet()

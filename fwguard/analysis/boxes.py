@@ -1,0 +1,295 @@
+"""Boxes: regions of header space as a person reads them, few, and each with a packet that stands in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fwguard.analysis.interfaces import InterfaceTable
+from fwguard.analysis.partition import RawBox
+from fwguard.analysis.space import Dim, Space, addresses_of
+from fwguard.model.address import AddressSet, Family, show_address
+from fwguard.model.intervals import Intervals, Pairs, lack, meet, normalised
+from fwguard.model.packet import Packet
+from fwguard.model.policy import ANY_INTERFACE, Hook, InterfaceSet
+from fwguard.model.ports import ANY_PORT, ANY_PROTOCOL, ICMP, ICMPV6, WITH_PORTS, show_ports, show_protocol
+
+_ICMPS: Final = Intervals.single(ICMP, ICMPV6)
+# Past this many boxes, making them still fewer costs more than it helps.
+_MOST_TO_WIDEN: Final = 400
+_COMPARED: Final = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """New connections, as a product of sets; source and target only pair up within one IP version.
+
+    `dport` holds ICMP type * 256 + code where `protocol` is ICMP. `leans` says of an undecided box what
+    the rules that could be read say: "opens", "closes" or "" for neither.
+    """
+
+    hook: Hook
+    ingress: InterfaceSet = ANY_INTERFACE
+    egress: InterfaceSet = ANY_INTERFACE
+    source: AddressSet
+    target: AddressSet
+    protocol: Intervals = ANY_PROTOCOL
+    sport: Intervals = ANY_PORT
+    dport: Intervals = ANY_PORT
+    witness: Packet | None = None
+    leans: str = ""
+
+    def __contains__(self, packet: Packet) -> bool:
+        port = packet.dport if packet.icmp_type is None else packet.icmp_type
+        return (
+            packet.hook is self.hook
+            and packet.ingress in self.ingress
+            and packet.egress in self.egress
+            and packet.source in self.source
+            and packet.target in self.target
+            and packet.protocol in self.protocol
+            and packet.sport in self.sport
+            and port in self.dport
+        )
+
+    @property
+    def families(self) -> Family:
+        """Return the IP versions in which the box holds anything."""
+        return self.source.families & self.target.families
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the box as the command line prints it (texts, not numbers)."""
+        return {
+            "hook": self.hook.value,
+            "in": str(self.ingress),
+            "out": str(self.egress),
+            "src": list(self.source.texts()),
+            "dst": list(self.target.texts()),
+            "proto": show_protocols(self.protocol),
+            "sport": show_ports(self.sport),
+            "dport": show_ports(self.dport),
+            "witness": packet_to_json(self.witness) if self.witness else None,
+            **({"leans": self.leans} if self.leans else {}),
+        }
+
+
+def packet_to_json(packet: Packet) -> dict[str, Any]:
+    """Return a packet in the form that `query --packets` reads."""
+    return {
+        "src": packet.source,
+        "dst": packet.target,
+        "proto": show_protocol(packet.protocol),
+        "sport": packet.sport,
+        "dport": packet.dport,
+        "in": packet.ingress,
+        "out": packet.egress,
+        "chain": packet.hook.value,
+        **({} if packet.icmp_type is None else {"icmp_type": packet.icmp_type}),
+    }
+
+
+def show_protocols(protocols: Intervals) -> str:
+    """Write protocols by name: "tcp,udp", "any", or "any but tcp"."""
+    if protocols == ANY_PROTOCOL:
+        return "any"
+    if protocols.size > 128:
+        return f"any but {show_protocols(ANY_PROTOCOL - protocols)}"
+    words = []
+    for low, high in protocols:
+        if high - low > 2:
+            words.append(f"{low}-{high}")
+        else:
+            words += [show_protocol(number) for number in range(low, high + 1)]
+    return ",".join(words)
+
+
+def read_boxes(raw: Iterable[tuple[Space, Iterable[RawBox]]], *, leans: str = "") -> list[Box]:
+    """Turn raw boxes of one hook, one IP version after the other, into few readable ones.
+
+    The union is exactly that of the raw boxes. Boxes may overlap where that makes them fewer or simpler.
+    """
+    merged: dict[Family, list[RawBox]] = {}
+    last: Space | None = None
+    for space, boxes in raw:
+        merged[space.family] = fewer([box[:_COMPARED] for box in boxes], space)
+        last = space
+    if last is None:
+        return []
+    both: dict[tuple[Pairs, ...], dict[Family, list[tuple[Pairs, Pairs]]]] = {}
+    for family, boxes in merged.items():
+        for box in boxes:
+            key = (*box[: Dim.SOURCE], *box[Dim.PROTOCOL :])
+            both.setdefault(key, {}).setdefault(family, []).append((box[Dim.SOURCE], box[Dim.TARGET]))
+    out = []
+    for (egress, ingress, protocol, dport, sport), families in both.items():
+        v4, v6 = families.get(Family.V4, []), families.get(Family.V6, [])
+        if len(v4) == len(v6) == 1 and _alike(v4[0], v6[0]):
+            pairs = [(AddressSet(*_made(v4[0][i], v6[0][i])) for i in (0, 1))]
+            addresses = [tuple(pair) for pair in pairs]
+        else:
+            addresses = [(AddressSet(v4=_set(a)), AddressSet(v4=_set(b))) for a, b in v4]
+            addresses += [(AddressSet(v6=_set(a)), AddressSet(v6=_set(b))) for a, b in v6]
+        for source, target in addresses:
+            for kinds, ports in _by_kind(_set(protocol), _set(dport)):
+                out.append(
+                    _box(last.hook, last.interfaces, ingress, egress, source, target, kinds, _set(sport),
+                         ports, leans)
+                )  # fmt: skip
+    out.sort(key=_rank)
+    return out
+
+
+def _set(pairs: Pairs) -> Intervals:
+    return Intervals.trusted(pairs)
+
+
+def _made(v4: Pairs, v6: Pairs) -> tuple[Intervals, Intervals]:
+    return _set(v4), _set(v6)
+
+
+def _alike(v4: tuple[Pairs, Pairs], v6: tuple[Pairs, Pairs]) -> bool:
+    """Tell whether a v4 and a v6 box say the same: each end is all of its IP version in both, or in none."""
+    return all(
+        (a == addresses_of(Family.V4)) == (b == addresses_of(Family.V6)) for a, b in zip(v4, v6, strict=True)
+    )
+
+
+def _by_kind(protocol: Intervals, dport: Intervals) -> list[tuple[Intervals, Intervals]]:
+    """Keep ICMP apart from ports where the destination-port dimension says anything."""
+    if dport == ANY_PORT:
+        return [(protocol, dport)]
+    parts = ((protocol & _ICMPS, dport), (protocol - _ICMPS, dport))
+    return [(kinds, ports) for kinds, ports in parts if kinds]
+
+
+def _rank(box: Box) -> tuple[int, ...]:
+    """Wide ones first: what opens most is read first."""
+    size = (box.source.v4.size << 96) + box.source.v6.size
+    return (-size, -(box.target.v4.size << 96) - box.target.v6.size, -box.dport.size)
+
+
+def _box(
+    hook: Hook, table: InterfaceTable, ingress: Pairs, egress: Pairs, source: AddressSet,
+    target: AddressSet, protocol: Intervals, sport: Intervals, dport: Intervals, leans: str,
+) -> Box:  # fmt: skip
+    """Build one box and its witness: an ordinary packet where the box holds one."""
+    here = ANY_INTERFACE if hook is Hook.OUTPUT else table.show(ingress)
+    there = ANY_INTERFACE if hook is Hook.INPUT else table.show(egress)
+    v4 = bool(source.v4 and target.v4)
+    kind = next((number for number in (6, 17, 1, 58) if number in protocol), protocol.first)
+    if protocol.first > 58 and kind == protocol.first:
+        kind = next((n for low, high in protocol for n in (low, high) if n in WITH_PORTS), kind)
+    ports = kind in WITH_PORTS
+    icmp = kind in (ICMP, ICMPV6)
+    witness = Packet(
+        source=_example(source, v4),
+        target=_example(target, v4),
+        protocol=kind,
+        sport=next((n for n in (40000, 1024) if n in sport), sport.first) if ports else 0,
+        dport=(dport.first or (1 if 1 in dport else 0)) if ports else 0,
+        ingress=table.names[_first_named(ingress)],
+        egress=table.names[_first_named(egress)],
+        hook=hook,
+        icmp_type=(0x800 if 0x800 in dport else dport.first) if icmp else None,
+    )
+    return Box(
+        hook=hook, ingress=here, egress=there, source=source, target=target, protocol=protocol,
+        sport=sport, dport=dport, witness=witness, leans=leans,
+    )  # fmt: skip
+
+
+def _first_named(pairs: Pairs) -> int:
+    return pairs[0][0]
+
+
+def _example(addresses: AddressSet, v4: bool) -> str:
+    """Return an address of the set: a documentation one (RFC 5737, RFC 3849) where the set holds any."""
+    numbers = addresses.v4 if v4 else addresses.v6
+    for candidate in (0xC6336407, 0xCB007107) if v4 else (0x20010DB8 << 96 | 7,):
+        if candidate in numbers:
+            return show_address(4 if v4 else 6, candidate)
+    low, high = numbers.pairs[0]
+    return show_address(4 if v4 else 6, low + 1 if high - low > 1 else low)
+
+
+def fewer(boxes: list[RawBox], space: Space) -> list[RawBox]:
+    """Return fewer, wider boxes with exactly the same union."""
+    boxes = _joined(boxes)
+    if 1 < len(boxes) <= _MOST_TO_WIDEN:
+        boxes = _joined(_trimmed(_widened(boxes)))
+    return boxes
+
+
+def _joined(boxes: Sequence[RawBox]) -> list[RawBox]:
+    """Join boxes that differ in one dimension only, until none do."""
+    current = list(boxes)
+    quiet = 0
+    dim = 0
+    while quiet < _COMPARED and len(current) > 1:
+        groups: dict[tuple[Pairs, ...], list[Pairs]] = {}
+        for box in current:
+            groups.setdefault((*box[:dim], *box[dim + 1 :]), []).append(box[dim])
+        if len(groups) < len(current):
+            quiet = 0
+            current = [
+                (*rest[:dim], parts[0] if len(parts) == 1 else _union(parts), *rest[dim:])
+                for rest, parts in groups.items()
+            ]
+        else:
+            quiet += 1
+        dim = (dim + 1) % _COMPARED
+    return current
+
+
+def _union(parts: list[Pairs]) -> Pairs:
+    return normalised(pair for part in parts for pair in part)
+
+
+def _within(inner: Pairs, outer: Pairs) -> bool:
+    return inner is outer or inner == outer or not lack(inner, outer)
+
+
+def _widened(boxes: list[RawBox]) -> list[RawBox]:
+    """Widen each box, one dimension after the other, as far as the others cover what is added."""
+    out: list[RawBox] = []
+    for box in boxes:
+        wide = list(box)
+        for dim in range(_COMPARED):
+            others = [d for d in range(_COMPARED) if d != dim]
+            parts = [other[dim] for other in boxes if all(_within(wide[d], other[d]) for d in others)]
+            parts.append(wide[dim])
+            if len(parts) > 1:
+                wide[dim] = _union(parts)
+        out.append(tuple(wide))
+    return list(dict.fromkeys(out))
+
+
+def _trimmed(boxes: list[RawBox]) -> list[RawBox]:
+    """Drop what wider boxes hold already: whole boxes, or all but one slice of a box."""
+
+    def width(box: RawBox) -> int:
+        size = 1
+        for pairs in box:
+            size *= sum(high - low + 1 for low, high in pairs)
+        return size
+
+    kept: list[RawBox] = []
+    for box in sorted(boxes, key=width, reverse=True):
+        rest: RawBox | None = box
+        for wider in kept:
+            rest = _less(rest, wider) if rest is not None else None
+        if rest is not None:
+            kept.append(rest)
+    return kept
+
+
+def _less(box: RawBox, wider: RawBox) -> RawBox | None:
+    """Return `box` without what `wider` holds of it, where that is still one box; else `box` whole."""
+    outside = [d for d in range(_COMPARED) if not _within(box[d], wider[d])]
+    if not outside:
+        return None
+    if len(outside) > 1 or not all(meet(box[d], wider[d]) for d in range(_COMPARED)):
+        return box
+    dim = outside[0]
+    return (*box[:dim], lack(box[dim], wider[dim]), *box[dim + 1 :])

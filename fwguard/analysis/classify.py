@@ -1,0 +1,61 @@
+"""Which of many items a packet is in, all at once: a bit for every item, an AND for every dimension."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from fwguard.analysis.space import WHOLE, Dim, Space
+
+Point = tuple[int, ...]
+
+
+class Classifier:
+    """Bit vectors over the cuts of each dimension (Lakshman and Stiliadis, SIGCOMM 1998).
+
+    `sets[i]` are the numbered sets of item `i` in `space`. Building costs the cuts times the items over 64;
+    a question costs one search and one AND for each dimension that any item narrows.
+    """
+
+    def __init__(self, space: Space, sets: Sequence[tuple[int, ...]]) -> None:
+        self.everything = (1 << len(sets)) - 1
+        self._columns: list[tuple[int, list[int], list[int]]] = []
+        for dim in Dim:
+            column = _column(space, dim, sets)
+            if column is not None:
+                self._columns.append((int(dim), *column))
+
+    def mask(self, point: Point) -> int:
+        """Return the items that hold a packet, item `i` as bit `i`; the packet as one number a dimension."""
+        mask = self.everything
+        for dim, starts, masks in self._columns:
+            mask &= masks[bisect_right(starts, point[dim])]
+            if not mask:
+                break
+        return mask
+
+
+def _column(space: Space, dim: Dim, sets: Sequence[tuple[int, ...]]) -> tuple[list[int], list[int]] | None:
+    bits: dict[int, bytearray] = {}
+    size = (len(sets) + 7) // 8
+    for item, numbers in enumerate(sets):
+        row = bits.get(numbers[dim])
+        if row is None:
+            row = bits[numbers[dim]] = bytearray(size)
+        row[item >> 3] |= 1 << (item & 7)
+    whole = int.from_bytes(bits.pop(WHOLE, b""), "little")
+    if not bits:
+        return None
+    toggles: dict[int, int] = {}
+    for number, row in bits.items():
+        mask = int.from_bytes(row, "little")
+        for low, high in space.tables[dim].pairs[number]:
+            toggles[low] = toggles.get(low, 0) ^ mask
+            toggles[high + 1] = toggles.get(high + 1, 0) ^ mask
+    starts = sorted(toggles)
+    masks = [whole]
+    active = 0
+    for start in starts:
+        active ^= toggles[start]
+        masks.append(whole | active)
+    return starts, masks

@@ -1,0 +1,70 @@
+"""What of a given space a policy lets pass: at least, and at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fwguard.analysis.boxes import Box, read_boxes
+from fwguard.analysis.interfaces import InterfaceTable, interface_sets
+from fwguard.analysis.partition import MAY_OPEN, OPENS, UNCLEAR, Partition, RawBox
+from fwguard.analysis.program import DROP, Origin, Program, flatten
+from fwguard.analysis.space import ANYWHERE, Dim, Space, address_pairs
+from fwguard.model.address import ANY_ADDRESS, Family
+from fwguard.model.intervals import Pairs
+from fwguard.model.policy import Hook, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """`lower` certainly passes; `upper` is all that may: `lower` and what unknown rules leave open."""
+
+    lower: tuple[Box, ...]
+    upper: tuple[Box, ...]
+
+
+def everywhere(hook: Hook) -> Box:
+    """Return the whole space of a hook."""
+    return Box(hook=hook, source=ANY_ADDRESS, target=ANY_ADDRESS)
+
+
+def passes(policy: Policy, hook: Hook, space: Box | None = None) -> Passing:
+    """Return what of a space (by default everything) the filter accepts, as boxes.
+
+    Addresses are those that the filter sees: after destination NAT.
+    """
+    box = space or everywhere(hook)
+    certain: list[tuple[Space, list[RawBox]]] = []
+    possible: list[tuple[Space, list[RawBox]]] = []
+    for partition in passing(policy, hook, box):
+        sure = list(partition.boxes(OPENS))
+        certain.append((partition.space, sure))
+        maybe = [raw for leaf in (MAY_OPEN, UNCLEAR) for raw in partition.boxes(leaf)]
+        possible.append((partition.space, sure + maybe))
+    return Passing(tuple(read_boxes(certain)), tuple(read_boxes(possible)))
+
+
+def passing(policy: Policy, hook: Hook, box: Box) -> list[Partition]:
+    """Compare the policy with one that blocks all, inside a box, each IP version apart."""
+    sets = interface_sets((policy,), hook) | {box.ingress, box.egress}
+    table = InterfaceTable.of(sets)
+    partitions = []
+    for family in (Family.V4, Family.V6):
+        space = Space.of(hook, family, table, universe_of(box, family, table))
+        if not space.is_empty:
+            closed = Program(space)
+            closed.add(ANYWHERE, DROP, Origin("", None, 0))
+            partitions.append(Partition(space, closed, flatten(policy, space)))
+    return partitions
+
+
+def universe_of(box: Box, family: Family, table: InterfaceTable) -> dict[Dim, Pairs]:
+    """Return a box as the numbers of one IP version."""
+    return {
+        Dim.EGRESS: table.pairs(box.egress),
+        Dim.INGRESS: table.pairs(box.ingress),
+        Dim.SOURCE: address_pairs(box.source, family),
+        Dim.TARGET: address_pairs(box.target, family),
+        Dim.PROTOCOL: box.protocol.pairs,
+        Dim.DPORT: box.dport.pairs,
+        Dim.SPORT: box.sport.pairs,
+    }

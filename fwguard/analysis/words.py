@@ -1,0 +1,163 @@
+"""What analysis says to a person, in French and in English: one literal table, so that nothing is said in
+one language only. `{…}` are filled by `explain.py` and `phrase`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from fwguard.model.inventory import Language
+
+WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
+    # What a region is.
+    "anyone": {Language.EN: "anyone", Language.FR: "tout le monde"},
+    "anyone-v4": {Language.EN: "anyone over IPv4", Language.FR: "tout le monde en IPv4"},
+    "anyone-v6": {Language.EN: "anyone over IPv6", Language.FR: "tout le monde en IPv6"},
+    "every-address": {Language.EN: "every address", Language.FR: "toutes les adresses"},
+    "every-address-v4": {Language.EN: "every IPv4 address", Language.FR: "toutes les adresses IPv4"},
+    "every-address-v6": {Language.EN: "every IPv6 address", Language.FR: "toutes les adresses IPv6"},
+    "anywhere": {Language.EN: "anywhere", Language.FR: "partout"},
+    "itself": {Language.EN: "the firewall itself", Language.FR: "du pare-feu lui-même"},
+    "itself-at": {
+        Language.EN: "the firewall itself ({target})",
+        Language.FR: "du pare-feu lui-même ({target})",
+    },
+    "every-service": {Language.EN: "every service", Language.FR: "tous les services"},
+    "all-but": {Language.EN: "everything but {rest}", Language.FR: "tout sauf {rest}"},
+    "ping": {Language.EN: "ping", Language.FR: "ping"},
+    "more": {Language.EN: "and {count} more", Language.FR: "et {count} de plus"},
+    "from-ports": {Language.EN: " from source port {ports}", Language.FR: " depuis le port source {ports}"},
+    "in": {Language.EN: " (in by {names})", Language.FR: " (entrée par {names})"},
+    "out": {Language.EN: " (out by {names})", Language.FR: " (sortie par {names})"},
+    "in-out": {
+        Language.EN: " (in by {names}, out by {others})",
+        Language.FR: " (entrée par {names}, sortie par {others})",
+    },
+    # What a change of the filter does.
+    "opens": {
+        Language.EN: "opens {service} of {target} to {source}",
+        Language.FR: "ouvre {service} de {target} à {source}",
+    },
+    "closes": {
+        Language.EN: "closes {service} of {target} to {source}",
+        Language.FR: "ferme {service} de {target} à {source}",
+    },
+    "may-open": {
+        Language.EN: "may open {service} of {target} to {source}; a rule cannot be read",
+        Language.FR: "ouvre peut-être {service} de {target} à {source} ; une règle est illisible",
+    },
+    "may-close": {
+        Language.EN: "may close {service} of {target} to {source}; a rule cannot be read",
+        Language.FR: "ferme peut-être {service} de {target} à {source} ; une règle est illisible",
+    },
+    "unclear": {
+        Language.EN: "changes {service} of {target} for {source}, nobody knows how: a rule cannot be read",
+        Language.FR: "change {service} de {target} pour {source}, on ne sait comment : règle illisible",
+    },
+    "reach-opens": {
+        Language.EN: "lets {source} reach {service} {target}",
+        Language.FR: "laisse {source} atteindre {service} {target}",
+    },
+    "reach-closes": {
+        Language.EN: "no longer lets {source} reach {service} {target}",
+        Language.FR: "ne laisse plus {source} atteindre {service} {target}",
+    },
+    "reach-may-open": {
+        Language.EN: "may let {source} reach {service} {target}; a rule cannot be read",
+        Language.FR: "laisse peut-être {source} atteindre {service} {target} ; une règle est illisible",
+    },
+    "reach-may-close": {
+        Language.EN: "may no longer let {source} reach {service} {target}; a rule cannot be read",
+        Language.FR: (
+            "ne laisse peut-être plus {source} atteindre {service} {target} ; une règle est illisible"
+        ),
+    },
+    "reach-unclear": {
+        Language.EN: "changes whether {source} reaches {service} {target}; a rule cannot be read",
+        Language.FR: "change l'accès de {source} à {service} {target} ; une règle est illisible",
+    },
+    "from-itself": {Language.EN: "the firewall itself", Language.FR: "le pare-feu lui-même"},
+    "at": {Language.EN: "of {target}", Language.FR: "de {target}"},
+    # NAT.
+    "dnat+": {
+        Language.EN: "redirects {service} of {target} to {to}",
+        Language.FR: "redirige {service} de {target} vers {to}",
+    },
+    "dnat-": {
+        Language.EN: "no longer redirects {service} of {target} to {to}",
+        Language.FR: "ne redirige plus {service} de {target} vers {to}",
+    },
+    "snat+": {
+        Language.EN: "sends what comes from {source} to {target} as {to}",
+        Language.FR: "envoie ce qui vient de {source} vers {target} sous l'adresse {to}",
+    },
+    "snat-": {
+        Language.EN: "no longer sends what comes from {source} to {target} as {to}",
+        Language.FR: "n'envoie plus ce qui vient de {source} vers {target} sous l'adresse {to}",
+    },
+    "exempt+": {
+        Language.EN: "exempts {service} from {source} to {target} from address translation",
+        Language.FR: "exempte de traduction d'adresses {service} de {source} vers {target}",
+    },
+    "exempt-": {
+        Language.EN: "no longer exempts {service} from {source} to {target} from address translation",
+        Language.FR: "n'exempte plus de traduction d'adresses {service} de {source} vers {target}",
+    },
+    "unknown-nat+": {
+        Language.EN: "adds an address translation that cannot be read (line {line}: {text})",
+        Language.FR: "ajoute une traduction d'adresses illisible (ligne {line} : {text})",
+    },
+    "unknown-nat-": {
+        Language.EN: "removes an address translation that cannot be read ({text})",
+        Language.FR: "supprime une traduction d'adresses illisible ({text})",
+    },
+    "nat-order": {
+        Language.EN: "changes the order of address translations, which matters",
+        Language.FR: "change l'ordre des traductions d'adresses, ce qui a un effet",
+    },
+    "own-address": {Language.EN: "the firewall's own address", Language.FR: "l'adresse du pare-feu"},
+    "to-port": {Language.EN: "{address} port {port}", Language.FR: "{address} port {port}"},
+    "port-only": {Language.EN: "port {port}", Language.FR: "port {port}"},
+    # Routes.
+    "route+": {
+        Language.EN: "adds a {kind}route to {prefix}{way}",
+        Language.FR: "ajoute une route {kind}vers {prefix}{way}",
+    },
+    "route-": {
+        Language.EN: "removes the {kind}route to {prefix}{way}",
+        Language.FR: "supprime la route {kind}vers {prefix}{way}",
+    },
+    "via": {Language.EN: " via {via}", Language.FR: " via {via}"},
+    "by": {Language.EN: " by {interface}", Language.FR: " par {interface}"},
+    "table": {Language.EN: " in table {table}", Language.FR: " dans la table {table}"},
+    # Text.
+    "unread+": {
+        Language.EN: "adds a line that cannot be read (line {line}: {text})",
+        Language.FR: "ajoute une ligne illisible (ligne {line} : {text})",
+    },
+    "unread-": {
+        Language.EN: "removes a line that cannot be read ({text})",
+        Language.FR: "supprime une ligne illisible ({text})",
+    },
+    "idle-added": {
+        Language.EN: "adds a rule without effect on new connections (line {line}: {text})",
+        Language.FR: "ajoute une règle sans effet sur les nouvelles connexions (ligne {line} : {text})",
+    },
+    "idle-removed": {
+        Language.EN: "removes a rule without effect on new connections ({text})",
+        Language.FR: "supprime une règle sans effet sur les nouvelles connexions ({text})",
+    },
+    "idle-order": {
+        Language.EN: "changes the order of rules without effect",
+        Language.FR: "change l'ordre des règles sans effet",
+    },
+    "omitted": {
+        Language.EN: "and {count} more regions that pass differently",
+        Language.FR: "et {count} autres régions filtrées autrement",
+    },
+}
+
+
+def phrase(key: str, language: Language, /, **values: object) -> str:
+    """Return one entry of the table, filled in."""
+    return WORDS[key][language].format(**values)
