@@ -11,6 +11,7 @@ from fwguard.model.ticket import TicketEvent, TicketState
 
 TICKET_MOVES: Final[Mapping[tuple[TicketState, TicketEvent], TicketState]] = {
     (TicketState.REQUESTED, TicketEvent.ANALYSED): TicketState.REVIEW,
+    (TicketState.REQUESTED, TicketEvent.REFUSED): TicketState.REFUSED,  # cannot be planned at all
     (TicketState.REQUESTED, TicketEvent.WITHDRAWN): TicketState.WITHDRAWN,
     (TicketState.REVIEW, TicketEvent.ANALYSED): TicketState.REVIEW,
     (TicketState.REVIEW, TicketEvent.APPROVED): TicketState.APPROVED,
@@ -19,6 +20,8 @@ TICKET_MOVES: Final[Mapping[tuple[TicketState, TicketEvent], TicketState]] = {
     (TicketState.APPROVED, TicketEvent.BASELINE_MOVED): TicketState.REVIEW,
     (TicketState.APPROVED, TicketEvent.WITHDRAWN): TicketState.WITHDRAWN,
     (TicketState.APPROVED, TicketEvent.DEPLOYMENT_STARTED): TicketState.DEPLOYING,
+    (TicketState.APPROVED, TicketEvent.ADOPTED): TicketState.CLOSED,
+    (TicketState.APPROVED, TicketEvent.DEPLOYED): TicketState.OPEN,  # one more holder: nothing to write
     (TicketState.DEPLOYING, TicketEvent.DEPLOYED): TicketState.OPEN,
     (TicketState.DEPLOYING, TicketEvent.ROLLED_BACK): TicketState.APPROVED,
     (TicketState.DEPLOYING, TicketEvent.BASELINE_MOVED): TicketState.REVIEW,

@@ -41,6 +41,7 @@ class TicketEvent(StrEnum):
     GAVE_UP = "gave-up"
     END_CAME = "end-came"
     REMOVED = "removed"
+    ADOPTED = "adopted"  # a baseline that was asked for holds now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,137 @@
+"""What every flow works with: the store, the texts that decide, the devices, the clock, and the work."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from fwguard.approvals.calendar import Calendar, load_calendar
+from fwguard.approvals.policy import ApprovalPolicy, load_policy
+from fwguard.config import Settings
+from fwguard.devices.open import open_device
+from fwguard.devices.protocol import Endpoint
+from fwguard.devices.sessions import Sessions
+from fwguard.errors import ConflictError
+from fwguard.model.risk import RiskWeights
+from fwguard.rules.clauses import Clause, digest_of, read_clauses
+from fwguard.store.connection import Store
+from fwguard.store.inventory import FirewallRow, device_secret
+from fwguard.store.locks import release_lock, renew_lock, take_lock
+from fwguard.store.vault import Vault
+from fwguard.work.protocol import Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rulebook:
+    """The texts under `rules/` and `approvals/` as they were read together, and their digest."""
+
+    clauses: Mapping[str, Clause]
+    policy: ApprovalPolicy
+    calendar: Calendar
+    weights: RiskWeights
+    digest: str
+
+
+def read_rulebook(rules: Path, approvals: Path) -> Rulebook:
+    """Read both folders whole. Raises InputError with file and line; then nothing of it is used."""
+    policy = load_policy(approvals)
+    return Rulebook(
+        clauses=read_clauses(rules),
+        policy=policy,
+        calendar=load_calendar(approvals),
+        weights=RiskWeights.from_mapping(policy.risk),
+        digest=digest_of(rules, approvals),
+    )
+
+
+def open_house(settings: Settings, *, work: Work | None = None, name: str | None = None) -> House:
+    """Return the house of this process. Raises InputError when settings, keys or rules do not hold.
+
+    Without `work`, what is asked for is found by the controller's next sweep.
+    """
+    keys = settings.keys
+    return House(
+        settings=settings,
+        store=Store(settings.database_url),
+        vault=Vault(keys),
+        mail_key=keys.derive("mail ids"),
+        rulebook=read_rulebook(settings.rules, settings.approvals),
+        sessions=Sessions(open_device),
+        work=work or NoWork(),
+        name=name or f"{socket.gethostname()}:{os.getpid()}",
+    )
+
+
+class NoWork:
+    """Work for commands that only write tables: the controller's sweep finds what they asked for."""
+
+    def poke(self, kind: str, subject: str, *, after_s: float = 0.0) -> None:
+        """Do nothing: a look that is lost loses nothing."""
+
+
+@dataclass(slots=True, kw_only=True)
+class House:
+    """Handed to every flow; holds no state of its own but open sessions."""
+
+    settings: Settings
+    store: Store
+    vault: Vault
+    mail_key: bytes  # of the HMAC in our Message-IDs
+    rulebook: Rulebook
+    sessions: Sessions
+    work: Work
+    name: str  # of this process, as the holder of locks
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def endpoint(self, row: FirewallRow) -> Endpoint:
+        """Return how to reach a firewall, its key opened."""
+        return Endpoint(
+            firewall=row.value(),
+            private_key=device_secret(row, self.vault),
+            host_key=row.host_key,
+            connect_s=float(self.settings.connect_s),
+            answer_s=float(self.settings.answer_s),
+        )
+
+    @contextmanager
+    def hand_on(self, firewall_id: int) -> Iterator[Hand]:
+        """Hold the one hand on a device. Raises ConflictError while another holds it."""
+        with self.store.session() as session:
+            token = take_lock(
+                session, firewall_id, holder=self.name, at=self.clock(), lease_s=float(self.settings.lease_s)
+            )
+        if token is None:
+            raise ConflictError(f"firewall {firewall_id} is in another hand: tried again soon")
+        hand = Hand(self, firewall_id, token)
+        try:
+            yield hand
+        finally:
+            with self.store.session() as session:
+                release_lock(session, firewall_id, token, at=self.clock())
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """The lock on one device, with its fencing token."""
+
+    house: House
+    firewall_id: int
+    token: int
+
+    def renew(self, session: Session) -> None:
+        """Prolong the lease within a transaction. Raises ConflictError when it went to another."""
+        if not renew_lock(
+            session,
+            self.firewall_id,
+            self.token,
+            at=self.house.clock(),
+            lease_s=float(self.house.settings.lease_s),
+        ):
+            raise ConflictError(f"the lock on firewall {self.firewall_id} went to another: start again")

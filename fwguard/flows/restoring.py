@@ -1,0 +1,226 @@
+"""Drift: a case, the approved state put back or held for a person, and the client told (clause 7.1.1)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from fwguard.devices.protocol import Endpoint
+from fwguard.errors import ConflictError, DeviceError, PreimageMovedError
+from fwguard.flows.drift import Drift, changed_lines, describe
+from fwguard.flows.house import Hand, House
+from fwguard.flows.names import server_names
+from fwguard.flows.notices import tell_client, tell_staff
+from fwguard.flows.writing import settle, warrant_for, write
+from fwguard.model.case import CaseEvent, CaseKind, CaseState
+from fwguard.model.inventory import Language, OnDrift
+from fwguard.model.snapshot import Snapshot
+from fwguard.model.warrant import Ground, Warrant
+from fwguard.store.approved import BaselineRow
+from fwguard.store.cases import (
+    CaseMoveRow,
+    CaseRow,
+    EvidenceRow,
+    add_evidence,
+    move_case,
+    open_case,
+    open_case_of,
+    restores_since,
+)
+from fwguard.store.inventory import FirewallRow, WatchState
+from fwguard.store.people import ClientRow
+
+log = structlog.get_logger(__name__)
+CLAUSE: Final = "7.1.1"
+BREAKER_S: Final = 60
+RETRY_S: Final = 1.0
+
+
+def on_drift(
+    house: House,
+    hand: Hand,
+    firewall: FirewallRow,
+    endpoint: Endpoint,
+    baseline: BaselineRow,
+    reading: Snapshot,
+    parts: tuple[str, ...],
+) -> float:
+    """Open a case (or go on with the open one) and act on it; return when to look again, in seconds."""
+    approved = baseline.snapshot
+    with house.store.session() as session:
+        hand.renew(session)
+        row = session.get_one(FirewallRow, firewall.id)
+        case = _case(session, house, row, approved, reading, parts)
+        reason = _hold_reason(session, house, row, case)
+        if reason:
+            drift = describe(row.platform, approved, reading, parts, server_names(session, row.client_id))
+            _hold(session, house, row, case, drift, reason)
+            return float(house.settings.poll_s)
+        move_case(session, case, CaseEvent.RESTORE_STARTED, actor="system", at=house.clock())
+        warrant = warrant_for(
+            session, house, endpoint, ground=Ground.BASELINE, clause=CLAUSE, author="system",
+            reason=f"{case.number}: put the approved state back", before=reading, after=approved,
+        )  # fmt: skip
+    return _restore(house, hand, firewall, endpoint, baseline, reading, case, warrant)
+
+
+def _restore(
+    house: House,
+    hand: Hand,
+    firewall: FirewallRow,
+    endpoint: Endpoint,
+    baseline: BaselineRow,
+    reading: Snapshot,
+    case: CaseRow,
+    warrant: Warrant,
+) -> float:
+    try:
+        write(house, hand, endpoint, warrant, reading, baseline.snapshot)
+    except PreimageMovedError:
+        return 0.0  # changed again meanwhile: read it again, the case stays open
+    except DeviceError as error:
+        with house.store.session() as session:
+            row = session.get_one(CaseRow, case.id)
+            move_case(
+                session, row, CaseEvent.RESTORE_FAILED, actor="system", at=house.clock(), why=str(error)
+            )
+        log.warning("restore failed", firewall=firewall.name, case=case.number, why=str(error))
+        return RETRY_S
+    with house.store.session() as session:
+        row = session.get_one(CaseRow, case.id)
+        settle(session, house, warrant)
+        _close_restored(session, house, row, baseline)
+    return 0.0  # verify once more, and do what waited behind it
+
+
+def on_no_drift(house: House, firewall: FirewallRow, baseline: BaselineRow) -> None:
+    """The firewall holds its approved state: close the drift case that is open, if any."""
+    with house.store.reading() as session:
+        if (
+            open_case_of(session, firewall.id, CaseKind.DRIFT) is None
+            and firewall.state is not WatchState.HELD
+        ):
+            return
+    with house.store.session() as session:
+        row = session.get_one(FirewallRow, firewall.id)
+        if row.state is WatchState.HELD:
+            row.state = WatchState.WATCHED
+        case = open_case_of(session, firewall.id, CaseKind.DRIFT)
+        if case is None:
+            return
+        if case.state is CaseState.RESTORING:
+            _close_restored(session, house, case, baseline)
+        else:
+            _explain(session, case, baseline)
+            move_case(session, case, CaseEvent.GONE, actor="system", at=house.clock(), why="undone by itself")
+            tell_client(session, house, case, "case-closed")
+
+
+def order(session: Session, house: House, firewall: FirewallRow, *, actor: str) -> None:
+    """A person orders the restore of a held firewall. Raises ConflictError when nothing is held."""
+    case = open_case_of(session, firewall.id, CaseKind.DRIFT)
+    if case is None or case.state is not CaseState.HELD:
+        raise ConflictError(f"{firewall.name} is not held: nothing to restore")
+    move_case(session, case, CaseEvent.RESTORE_STARTED, actor=actor, at=house.clock(), why="ordered")
+    case.facts = {**case.facts, "ordered_by": actor}
+    firewall.state = WatchState.WATCHED
+
+
+def _case(
+    session: Session,
+    house: House,
+    firewall: FirewallRow,
+    approved: Snapshot,
+    reading: Snapshot,
+    parts: tuple[str, ...],
+) -> CaseRow:
+    """Open the case, or add to the open one what is new; the reading is its evidence, kept whole."""
+    lines = changed_lines(firewall.platform, approved, reading, parts)
+    case, new = open_case(
+        session, kind=CaseKind.DRIFT, clause=CLAUSE, actor="system", at=house.clock(), firewall=firewall,
+        facts={"parts": list(parts), "changed": lines},
+        summary_fr=f"{firewall.name} diffère de son état approuvé",
+        summary_en=f"{firewall.name} differs from its approved state",
+    )  # fmt: skip
+    content = reading.to_json().encode()
+    if new or not any(row.content == content for row in case.evidence):
+        add_evidence(session, case, kind="reading", content=content, actor="system", at=house.clock())
+        case.facts = {**case.facts, "parts": list(parts), "changed": lines}
+    return case
+
+
+def _hold_reason(session: Session, house: House, firewall: FirewallRow, case: CaseRow) -> str:
+    """Return why this drift is not undone now, or an empty text. What a person ordered is done."""
+    if case.facts.get("ordered_by"):
+        return ""
+    if firewall.on_drift is OnDrift.HOLD:
+        return "policy: hold"
+    now, settings = house.clock(), house.settings
+    since = now - timedelta(seconds=settings.restore_cap_s)
+    if restores_since(session, firewall.id, since) >= settings.restore_cap:
+        return f"{settings.restore_cap} restores in {settings.restore_cap_s} s: the cap is reached"
+    clients = session.scalar(select(func.count(ClientRow.id))) or 0
+    most = max(settings.breaker_clients, clients * settings.breaker_percent // 100)
+    drifting = session.scalar(
+        select(func.count(func.distinct(CaseRow.client_id)))
+        .join(CaseMoveRow, CaseMoveRow.case_id == CaseRow.id)
+        .where(
+            CaseMoveRow.event == CaseEvent.RESTORE_STARTED,
+            CaseMoveRow.at >= now - timedelta(seconds=BREAKER_S),
+            CaseRow.client_id != firewall.client_id,
+        )
+    )
+    if (drifting or 0) >= most:
+        return f"{drifting} clients drift within {BREAKER_S} s: the circuit breaker is open"
+    return ""
+
+
+def _hold(
+    session: Session, house: House, firewall: FirewallRow, case: CaseRow, drift: Drift, reason: str
+) -> None:
+    """Leave the drift in place, tell the client and call a person; once, not at every look."""
+    _tell_words(case, drift)
+    firewall.state = WatchState.HELD
+    if case.state is CaseState.HELD:
+        return
+    move_case(session, case, CaseEvent.HOLD, actor="system", at=house.clock(), why=reason)
+    case.facts = {**case.facts, "held": reason}
+    tell_client(session, house, case, "drift-held")
+    tell_staff(session, house, case, why=f"{firewall.name} is held: {reason}")
+
+
+def _close_restored(session: Session, house: House, case: CaseRow, baseline: BaselineRow) -> None:
+    _explain(session, case, baseline)
+    move_case(session, case, CaseEvent.RESTORED, actor="system", at=house.clock())
+    tell_client(session, house, case, "drift-restored")
+
+
+def _explain(session: Session, case: CaseRow, baseline: BaselineRow) -> None:
+    """Say in words what every reading of the case would have changed; from the evidence, so that a
+    restart can do it as well."""
+    assert case.firewall is not None  # noqa: S101  # a drift case has one
+    evidence = session.scalars(
+        select(EvidenceRow).where(EvidenceRow.case_id == case.id, EvidenceRow.kind == "reading")
+    )
+    name_of = server_names(session, case.client_id)
+    words: dict[Language, list[str]] = {language: [] for language in Language}
+    approved, platform = baseline.snapshot, case.firewall.platform
+    for row in evidence:
+        reading = Snapshot.from_json(row.content.decode())
+        drift = describe(platform, approved, reading, tuple(case.facts["parts"]), name_of)
+        for language, lines in drift.words.items():
+            words[language] += [line for line in lines if line not in words[language]]
+    _set_words(case, {language: tuple(lines) for language, lines in words.items()})
+
+
+def _tell_words(case: CaseRow, drift: Drift) -> None:
+    _set_words(case, dict(drift.words))
+
+
+def _set_words(case: CaseRow, words: dict[Language, tuple[str, ...]]) -> None:
+    case.summary_fr = "\n".join(words[Language.FR])
+    case.summary_en = "\n".join(words[Language.EN])
