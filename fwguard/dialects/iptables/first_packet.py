@@ -5,18 +5,22 @@ Source: iptables(8) TABLES; iptables-extensions(8) NOTRACK, CT.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from fwguard.dialects.iptables.nat import CHANGES_TARGET
 from fwguard.model.address import ANY_ADDRESS, AddressSet
-from fwguard.model.matching import intersect
+from fwguard.model.matching import Region, intersect, share
 from fwguard.model.policy import ANY_STATE, Action, CtState, Match, NatKind, NatRule, Rule
 from fwguard.model.ports import ANY_PORT
 
 Rules = Mapping[str, list[Rule]]
+TAKES_OUT: Final = re.compile(r"-j (?:NOTRACK|CT (?:.* )?--notrack)\b")
 MAX_UNTRACKED: Final = 256
+MAX_DEPTH: Final = 64
+MAX_VISITS: Final = 100_000
 BEFORE_NAT: Final = ("raw PREROUTING", "mangle PREROUTING")
 STOPS: Final = (Action.ACCEPT, Action.DROP, Action.REJECT)
 
@@ -75,29 +79,47 @@ def follow_untracked(rules: Rules, family: str) -> None:
         ("raw PREROUTING", ("FORWARD", "INPUT", "PREROUTING", "POSTROUTING")),
         ("raw OUTPUT", ("OUTPUT", "POSTROUTING")),
     ):
-        untracked = _untracked(rules, f"{family} {start}")
-        if not untracked:
+        search = _Untracked(rules)
+        search.walk(f"{family} {start}", (Match(),), 0)
+        if not search.found:
             continue
+        untracked = tuple(search.found)
         done: set[str] = set()
         for table in ("mangle", "filter", "security"):
             for hook in hooks:
                 _apply(rules, f"{family} {table} {hook}", untracked, done)
 
 
-def _untracked(rules: Rules, start: str) -> tuple[Match, ...]:
-    found: list[Match] = []
-    for key, chain in reachable(rules, start).items():
-        for rule in chain:
-            words = rule.text.split()
-            if "NOTRACK" not in words and "--notrack" not in words:
+class _Untracked:
+    """Finds the packets that NOTRACK rules take out of tracking, walking the raw table in its order."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.found: list[Match] = []
+        self.decided: list[Match] = []  # accepted or dropped before: never come to the rules behind
+        self.visits = 0
+
+    def walk(self, key: str, region: Region, depth: int) -> None:
+        """Follow what reaches a chain; where an earlier rule may have decided, nobody knows."""
+        left: list[Match] = []
+        for rule in self.rules.get(key, ()):
+            self.visits += 1
+            if self.visits > MAX_VISITS or depth > MAX_DEPTH or len(self.found) > MAX_UNTRACKED:
+                self.found.append(Match(unknown="one of very many NOTRACK rules"))
+                return
+            reached = share(region, rule.matches)
+            if not reached:
                 continue
-            for match in rule.matches:
-                # In a chain of the user's own, what leads there narrows the match in ways not followed here.
-                why = match.unknown or ("" if key == start else "what leads to the NOTRACK rule")
-                found.append(replace(match, unknown=why))
-    if len(found) > MAX_UNTRACKED:
-        return (Match(unknown="one of many NOTRACK rules"),)
-    return tuple(found)
+            if rule.jump:
+                self.walk(rule.jump, reached, depth + 1)
+            if rule.action in STOPS:
+                self.decided.extend(reached)
+            elif rule.action in (Action.RETURN, Action.GOTO):
+                left.extend(reached)
+            elif TAKES_OUT.search(rule.text):
+                doubtful = share(reached, (*self.decided, *left))
+                why = "unless an earlier rule of the raw table decides" if doubtful else ""
+                self.found.extend(replace(match, unknown=match.unknown or why) for match in reached)
 
 
 def _apply(rules: Rules, base: str, untracked: tuple[Match, ...], done: set[str]) -> None:
