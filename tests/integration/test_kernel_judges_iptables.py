@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import re
-import secrets
 import shutil
-import socket
-import struct
-import subprocess
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
-from pyroute2 import netns
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from kernel_judge import INTERFACES, OWN, KernelJudge, egress_of, is_routable
+from naive import translated, verdict
 
 from fwguard.dialects.ipset import read_sets
 from fwguard.dialects.iptables import IPTABLES
-from fwguard.model.address import Family
+from fwguard.model.address import AddressSet, Family
+from fwguard.model.change import Change, Opening
 from fwguard.model.intervals import Intervals
-from fwguard.model.policy import Action, CtState, Hook, InterfaceSet, Match, NatKind, Policy, Rule
+from fwguard.model.packet import Packet
+from fwguard.model.policy import Hook, Match, Policy
+from fwguard.model.ports import ICMP, ICMPV6
 
 pytestmark = pytest.mark.integration
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "firewalls" / "iptables"
 PACKETS = 2000
-LOCAL = {Family.V4: "203.0.113.1", Family.V6: "2001:db8:ffff::1"}
 
 FILTERS = """*filter
 :INPUT DROP
@@ -183,329 +182,78 @@ WORDS: dict[Family, dict[str, str]] = {
     },
 }  # fmt: skip
 
-JUDGE = """table inet judge {
-  set v4 { typeof ip id
-    flags dynamic
-    size 65535
-  }
-  set v6 { typeof ip6 flowlabel
-    flags dynamic
-    size 65535
-  }
-  chain seen {
-    meta nfproto ipv4 add @v4 { ip id }
-    meta nfproto ipv6 add @v6 { ip6 flowlabel }
-  }
-  chain out { type filter hook postrouting priority 2000; iifname { "wan0", "lan0" } jump seen; }
-  chain in { type filter hook input priority 2000; iifname != "lo" jump seen; }
-}
-"""
+
+def expected(policy: Policy, packet: Packet) -> str:
+    """Return what our reading says of a packet on the wire: translated first, then judged where it goes."""
+    after = translated(policy, packet)
+    return "unknown" if after is None else verdict(policy, routed(packet, after))
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One packet: addresses as numbers, `kind` the ICMP type."""
-
-    family: Family
-    source: int
-    target: int
-    protocol: int
-    sport: int
-    dport: int
-    ingress: str
-    egress: str
-    hook: Hook
+def routed(packet: Packet, after: Packet) -> Packet:
+    """Return the translated packet at the hook and interface that the firewall's routes give it."""
+    if packet.hook is Hook.INPUT and not is_routable(after.target):
+        return after
+    return replace(after, hook=Hook.FORWARD, egress=egress_of(after.target))
 
 
-# --- what we say: a packet walked rule by rule, three-valued, with nothing shared with the analysis room
+def on_the_wire(policy: Policy, packet: Packet) -> Packet:
+    """Return the packet with the hook where it will come out, for the judge to look there."""
+    after = translated(policy, packet)
+    return packet if after is None else replace(packet, hook=routed(packet, after).hook)
 
 
-def outcomes(policy: Policy, packet: Sample) -> set[str]:
-    """Return every thing that may happen to the packet: "accept", "drop"; both when nobody can know."""
-    found: set[str] = set()
-    for one in translated(policy, packet):
-        possible = {"accept"}
-        for key in policy.hooks.get(one.hook, ()):
-            chain = policy.chains[key]
-            if not chain.families & one.family:
-                continue
-            here = walk(policy, key, one)
-            default = "accept" if chain.default is Action.ACCEPT else "drop"
-            here = {default if word == "return" else word for word in here}
-            if "accept" not in here:
-                possible.discard("accept")
-            if "drop" in here:
-                possible.add("drop")
-        found |= possible
-    return found
-
-
-def translated(policy: Policy, packet: Sample) -> list[Sample]:
-    """Return the packet after destination NAT, and as it is if nobody knows whether that happens."""
-    for rule in policy.nat:
-        if rule.kind not in (NatKind.DNAT, NatKind.REDIRECT, NatKind.EXEMPT, NatKind.UNKNOWN):
-            continue
-        hits = [hit for match in rule.matches if (hit := matches(match, packet)) is not False]
-        if not hits:
-            continue
-        assert True in hits
-        assert rule.kind in (NatKind.DNAT, NatKind.EXEMPT)
-        if rule.kind is NatKind.EXEMPT:
-            break
-        low, high = (rule.to.v4 if packet.family is Family.V4 else rule.to.v6).pairs[0]
-        assert low == high
-        port = rule.to_ports.first if rule.to_ports else packet.dport
-        return [replace(packet, target=low, dport=port, egress=egress_of(packet.family, low))]
-    return [packet]
-
-
-def walk(policy: Policy, key: str, packet: Sample) -> set[str]:
-    """Return how a chain may end for the packet."""
-    ends: set[str] = set()
-    for rule in policy.chains[key].rules:
-        hit = rule_matches(rule, packet)
-        if hit is False:
-            continue
-        here: set[str] = set()
-        if rule.action is Action.CONTINUE:
-            continue
-        if rule.action is Action.UNKNOWN:
-            here = {"accept", "drop", "next"}
-        elif rule.jump:
-            here = walk(policy, rule.jump, packet)
-            if rule.action is Action.JUMP:
-                here = {"next" if word == "return" else word for word in here}
-        else:
-            here = {"drop" if rule.action is Action.REJECT else rule.action.value}
-        if hit is None:
-            here.add("next")
-        ends |= here - {"next"}
-        if "next" not in here:
-            return ends
-    return ends | {"return"}
-
-
-def rule_matches(rule: Rule, packet: Sample) -> bool | None:
-    """Return True, False, or None when an unknown condition decides."""
-    hits = [matches(match, packet) for match in rule.matches]
-    return True if True in hits else None if None in hits else False
-
-
-def matches(match: Match, packet: Sample) -> bool | None:
-    """Return whether a product matches."""
-    v4 = packet.family is Family.V4
-    inside = (
-        CtState.NEW in match.states
-        and packet.protocol in match.protocol
-        and packet.source in (match.source.v4 if v4 else match.source.v6)
-        and packet.target in (match.target.v4 if v4 else match.target.v6)
-        and packet.sport in match.sport
-        and packet.dport in match.dport
-        and packet.ingress in match.ingress
-        and packet.egress in match.egress
-    )
-    return (None if match.unknown else True) if inside else False
-
-
-# --- what the kernel says
-
-
-INTERFACES = ("wan0", "lan0")
-
-
-def egress_of(family: Family, address: int) -> str:
-    """The lower half of the addresses is reached by lan0, the upper and 2001:db8:2::/47 by wan0."""
-    if family is Family.V4:
-        return "wan0" if address >> 31 else "lan0"
-    return "wan0" if address >> 124 == 3 or address >> 81 == 0x20010DB80002 >> 1 else "lan0"
-
-
-def run(*words: str, text: str = "") -> str:
-    """Run a command that must work."""
-    done = subprocess.run(words, input=text, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr[:600]}"
-    return done.stdout
-
-
-@dataclass
-class Bench:
-    """A firewall in a namespace, and the far ends of its two wires in another."""
-
-    firewall: str
-    wires: str
-    sockets: dict[str, socket.socket]
-    mac: dict[str, bytes]
-
-    def inside(self, *words: str, text: str = "") -> str:
-        return run("ip", "netns", "exec", self.firewall, *words, text=text)
-
-    def seen(self, packets: list[Sample]) -> set[int]:
-        """Send all packets and return the indexes of those that the firewall let through."""
-        self.inside("nft", "-f", "-", text="flush set inet judge v4; flush set inet judge v6")
-        for index, packet in enumerate(packets):
-            self.sockets[packet.ingress].send(frame(packet, index + 1, self.mac[packet.ingress]))
-            if index % 64 == 63:
-                time.sleep(0.005)
-        time.sleep(0.1)
-        found: set[int] = set()
-        for name in ("v4", "v6"):
-            listing = json.loads(self.inside("nft", "-j", "list", "set", "inet", "judge", name))
-            entry = next(one["set"] for one in listing["nftables"] if "set" in one)
-            for element in entry.get("elem", []):
-                value = element["elem"]["val"] if isinstance(element, dict) else element
-                found.add(int(value) - 1)
-        return found
-
-
-@contextmanager
-def bench() -> Iterator[Bench]:
-    """Build both namespaces; whatever happens, they go."""
-    mark = secrets.token_hex(4)
-    firewall, wires = f"fwj{mark}", f"fwk{mark}"
-    run("ip", "netns", "add", firewall)
-    run("ip", "netns", "add", wires)
-    home = os.open("/proc/self/ns/net", os.O_RDONLY)
-    sockets: dict[str, socket.socket] = {}
-    try:
-        fw = ("ip", "netns", "exec", firewall)
-        for key in ("ipv4.ip_forward=1", "ipv6.conf.all.forwarding=1", "ipv4.conf.all.rp_filter=0",
-                    "ipv4.conf.default.rp_filter=0", "ipv6.conf.default.accept_dad=0",
-                    "ipv4.conf.default.send_redirects=0", "ipv4.conf.all.send_redirects=0",
-                    "ipv4.icmp_ratelimit=0"):  # fmt: skip
-            run(*fw, "sysctl", "-qw", f"net.{key}")
-        run(*fw, "ip", "link", "set", "lo", "up")
-        mac: dict[str, bytes] = {}
-        for name in INTERFACES:
-            run(
-                "ip",
-                "-n",
-                firewall,
-                "link",
-                "add",
-                name,
-                "type",
-                "veth",
-                "peer",
-                "name",
-                name,
-                "netns",
-                wires,
-            )
-            run("ip", "-n", firewall, "link", "set", name, "arp", "off", "up")
-            run("ip", "-n", wires, "link", "set", name, "arp", "off", "up")
-            run(*fw, "sysctl", "-qw", f"net.ipv4.conf.{name}.rp_filter=0")
-            link = json.loads(run("ip", "-n", firewall, "-j", "link", "show", name))[0]
-            mac[name] = bytes.fromhex(link["address"].replace(":", ""))
-        routes = (
-            "route add 0.0.0.0/1 dev lan0\nroute add 128.0.0.0/1 dev wan0\n"
-            f"addr add {LOCAL[Family.V4]}/32 dev lo\n"
-        )
-        run(*fw, "ip", "-batch", "-", text=routes)
-        run(*fw, "ip", "-6", "-batch", "-", text=(
-            "route add 2000::/4 dev lan0\nroute add 2001:db8:2::/47 dev wan0\nroute add 3000::/4 dev wan0\n"
-            f"addr add {LOCAL[Family.V6]}/128 dev lo\n"
-        ))  # fmt: skip
-        run(*fw, "nft", "-f", "-", text=JUDGE)
-        netns.setns(wires)
-        for name in INTERFACES:
-            sockets[name] = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-            sockets[name].bind((name, 0))
-        netns.setns(home)
-        yield Bench(firewall, wires, sockets, mac)
-    finally:
-        netns.setns(home)
-        os.close(home)
-        for one in sockets.values():
-            one.close()
-        for name in (firewall, wires):
-            subprocess.run(["ip", "netns", "del", name], check=False, timeout=30)
-
-
-def checksum(data: bytes) -> int:
-    """The Internet checksum (RFC 1071)."""
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
-
-
-def frame(packet: Sample, mark: int, mac: bytes) -> bytes:
-    """Build the Ethernet frame of a packet; `mark` is in the IP id, or the flow label."""
-    v4 = packet.family is Family.V4
-    source = IPv4Address(packet.source).packed if v4 else IPv6Address(packet.source).packed
-    target = IPv4Address(packet.target).packed if v4 else IPv6Address(packet.target).packed
-    if packet.protocol == 6:
-        body = struct.pack("!HHIIBBHHH", packet.sport, packet.dport, mark, 0, 5 << 4, 2, 1024, 0, 0)
-        place = 16
-    elif packet.protocol == 17:
-        body, place = struct.pack("!HHHH", packet.sport, packet.dport, 12, 0) + b"abcd", 6
-    elif packet.protocol in (1, 58):
-        body = struct.pack("!BBHHH", packet.dport >> 8, packet.dport & 255, 0, mark, 1) + bytes(16)
-        place = 2
-    else:
-        body, place = struct.pack("!II", mark, 1) + bytes(16), -1
-    if place >= 0:
-        pseudo = (
-            b"" if packet.protocol == 1 else source + target + struct.pack("!II", len(body), packet.protocol)
-        )
-        total = checksum(pseudo + body)
-        body = body[:place] + struct.pack("!H", total or 0xFFFF) + body[place + 2 :]
-    if v4:
-        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), mark, 0, 64, packet.protocol, 0)
-        head = head[:10] + struct.pack("!H", checksum(head + source + target)) + source + target
-    else:
-        head = struct.pack("!IHBB", 6 << 28 | mark, len(body), packet.protocol, 64) + source + target
-    kind = b"\x08\x00" if v4 else b"\x86\xdd"
-    return mac + b"\x02\0\0\0\0\x01" + kind + head + body
-
-
-# --- packets around every boundary
-
-
-def samples(policy: Policy, family: Family, count: int, seed: int) -> list[Sample]:
+def samples(policy: Policy, family: Family, count: int, seed: int) -> list[Packet]:
     """Draw packets near the edges of the rules: each field from inside, the edge or just outside of one."""
     rng = random.Random(seed)
-    pool = [match for chain in policy.chains.values() if chain.families & family for rule in chain.rules
-            for match in rule.matches]  # fmt: skip
+    pool = [
+        match
+        for chain in policy.chains.values()
+        if chain.families & family
+        for rule in chain.rules
+        for match in rule.matches
+    ]
     pool += [match for rule in policy.nat for match in rule.matches if match.source.of_family(family)]
-    pool = pool or [Match()]
-    found: dict[Sample, None] = {}
-    sent: set[tuple[int, int, int, int]] = set()
+    found: dict[Packet, None] = {}
+    sent: set[tuple[object, ...]] = set()
     for _ in range(count * 20):
         if len(found) == count:
             break
-        first, second = rng.choice(pool), rng.choice(pool)
-        mixed = [first if rng.random() < 0.8 else second for _ in range(6)]
-        protocol = near(mixed[0].protocol, rng, 255)
-        if protocol not in (6, 17, 50, 1 if family is Family.V4 else 58):
-            protocol = rng.choice((6, 6, 17, 17, 50, 1 if family is Family.V4 else 58))
-        sport, dport = near(mixed[1].sport, rng, 65535), near(mixed[2].dport, rng, 65535)
-        if protocol in (1, 58):
-            # Conntrack calls other types INVALID or leaves them untracked: no first packets.
-            sport, dport = 0, rng.choice((8 << 8, 13 << 8)) if protocol == 1 else 128 << 8
-        elif protocol == 50:
-            sport = dport = 0
-        else:
-            # NAT keeps no port 0, and what it does instead is no matter of rules.
-            sport, dport = sport or 1, dport or 1
-        source = address(near_address(mixed[3], "source", family, rng), family)
-        target = address(near_address(mixed[4], "target", family, rng), family)
-        hook = Hook.FORWARD
-        if rng.random() < 0.15:
-            target, hook = (
-                int(IPv4Address(LOCAL[family]) if family is Family.V4 else IPv6Address(LOCAL[family])),
-                Hook.INPUT,
-            )
-        if source is None or target is None or (protocol, source, dport, sport) in sent:
-            continue  # to conntrack, the last would be an answer to an earlier packet
-        egress = "" if hook is Hook.INPUT else egress_of(family, target)
-        sent.add((protocol, target, sport, dport))
-        found[
-            Sample(family, source, target, protocol, sport, dport, rng.choice(INTERFACES), egress, hook)
-        ] = None
+        packet = draw(pool or [Match()], family, rng)
+        if packet is None:
+            continue
+        # To conntrack, a packet would be an answer to an earlier one that it mirrors.
+        if (packet.protocol, packet.source, packet.dport, packet.sport) not in sent:
+            sent.add((packet.protocol, packet.target, packet.sport, packet.dport))
+            found[packet] = None
     return list(found)
+
+
+def draw(pool: list[Match], family: Family, rng: random.Random) -> Packet | None:
+    """Draw one packet, or None when the kernel would not route it whatever the rules say."""
+    first, second = rng.choice(pool), rng.choice(pool)
+    mixed = [first if rng.random() < 0.8 else second for _ in range(5)]
+    icmp = ICMP if family is Family.V4 else ICMPV6
+    protocol = near(mixed[0].protocol, rng, 255)
+    if protocol not in (6, 17, 50, icmp):
+        protocol = rng.choice((6, 6, 17, 17, 50, icmp))
+    # NAT keeps no port 0, and what it does instead is no matter of rules.
+    sport, dport = near(mixed[1].sport, rng, 65535) or 1, near(mixed[2].dport, rng, 65535) or 1
+    kind = None
+    if protocol not in (6, 17):
+        sport = dport = 0
+    if protocol == icmp:
+        kind = rng.choice((8, 13)) << 8 if family is Family.V4 else 128 << 8
+    source = near_address(mixed[3].source, family, rng)
+    target = near_address(mixed[4].target, family, rng)
+    hook = Hook.FORWARD
+    if rng.random() < 0.15:
+        target, hook = OWN[rng.choice(INTERFACES)][0 if family is Family.V4 else 1], Hook.INPUT
+    if not is_routable(source) or not is_routable(target, own=hook is Hook.INPUT):
+        return None
+    return Packet(
+        source=source, target=target, protocol=protocol, sport=sport, dport=dport, icmp_type=kind, hook=hook,
+        ingress=rng.choice(INTERFACES), egress="" if hook is Hook.INPUT else egress_of(target),
+    )  # fmt: skip
 
 
 def near(numbers: Intervals, rng: random.Random, highest: int) -> int:
@@ -516,27 +264,12 @@ def near(numbers: Intervals, rng: random.Random, highest: int) -> int:
     return max(0, min(highest, rng.choice((low, high, low - 1, high + 1, rng.randint(low, high)))))
 
 
-def near_address(match: Match, side: str, family: Family, rng: random.Random) -> int:
-    addresses = match.source if side == "source" else match.target
-    numbers = addresses.v4 if family is Family.V4 else addresses.v6
-    return near(numbers, rng, 2**32 - 1 if family is Family.V4 else 2**128 - 1)
-
-
-def address(number: int, family: Family) -> int | None:
-    """Return the address if the kernel routes it without looking at any rule."""
+def near_address(addresses: AddressSet, family: Family, rng: random.Random) -> str:
+    """Draw an address the same way; of IPv6 only where addresses are given out."""
     if family is Family.V4:
-        text = IPv4Address(number)
-        bad = (
-            text.is_multicast
-            or text.is_loopback
-            or text.is_reserved
-            or number >> 24 == 0
-            or text.is_link_local
-        )
-        return None if bad or str(text) == LOCAL[family] else number
-    if number >> 125 != 1:
-        return None
-    return None if str(IPv6Address(number)) == LOCAL[family] else number
+        return str(IPv4Address(near(addresses.v4, rng, 2**32 - 1)))
+    number = near(addresses.v6, rng, 2**128 - 1)
+    return str(IPv6Address(number if number >> 125 == 1 else 1 << 125 | number >> 3))
 
 
 def disagreements(
@@ -544,21 +277,24 @@ def disagreements(
 ) -> tuple[int, int, list[str]]:
     """Load a text, send packets, and return how many were compared, undecided, and where we are wrong."""
     policy = IPTABLES.read(text, family=family, ipsets=read_sets(sets))
-    restore = {Family.V4: f"iptables-{variant}-restore", Family.V6: f"ip6tables-{variant}-restore"}[family]
-    with bench() as kernel:
+    restore = f"{'iptables' if family is Family.V4 else 'ip6tables'}-{variant}-restore"
+    packets = samples(policy, family, PACKETS, seed)
+    with KernelJudge() as judge:
         if sets:
-            kernel.inside("ipset", "restore", text=sets)
-        kernel.inside(restore, text=text)
-        packets = samples(policy, family, PACKETS + 400, seed)
-        passed = kernel.seen(packets)
+            judge.run(["ipset", "restore"], sets)
+        judge.run([restore], text)
+        arrived = judge.judge([on_the_wire(policy, packet) for packet in packets])
+        saved = judge.run([restore.replace("restore", "save")])
+    again = IPTABLES.read(saved, family=family, ipsets=read_sets(sets))
     wrong: list[str] = []
     undecided = 0
-    for index, packet in enumerate(packets):
-        expected = outcomes(policy, packet)
-        actual = "accept" if index in passed else "drop"
-        undecided += len(expected) > 1
-        if actual not in expected:
-            wrong.append(f"{packet}: kernel {actual}, ours {expected}")
+    for packet, came in zip(packets, arrived, strict=True):
+        ours = expected(policy, packet)
+        undecided += ours == "unknown"
+        if ours != "unknown" and (ours == "accept") != came:
+            wrong.append(f"{packet}: kernel {'accept' if came else 'drop'}, ours {ours}")
+        if expected(again, packet) != ours:  # what iptables-save prints of it means the same
+            wrong.append(f"{packet}: written {ours}, saved {expected(again, packet)}")
     return len(packets), undecided, wrong
 
 
@@ -569,7 +305,7 @@ def test_the_kernel_does_what_we_read(text: str, family: Family, variant: str) -
     """Chains, gotos, ports, ranges, negations, flags and every filtering table, in both variants."""
     compared, undecided, wrong = disagreements(text.format(**WORDS[family]), family, variant=variant)
     assert [] == wrong[:5]
-    assert compared >= PACKETS
+    assert compared == PACKETS
     assert undecided < compared // 4
 
 
@@ -578,7 +314,7 @@ def test_the_kernel_translates_as_we_read(family: Family) -> None:
     """Destination NAT through a chain with a return, and a raw rule that sees the address before it."""
     compared, undecided, wrong = disagreements(TRANSLATED.format(**WORDS[family]), family)
     assert [] == wrong[:5]
-    assert compared >= PACKETS
+    assert compared == PACKETS
     assert undecided < compared // 4
 
 
@@ -588,7 +324,7 @@ def test_the_kernel_knows_the_same_sets(family: Family) -> None:
     sets = SETS.format(**WORDS[family])
     compared, undecided, wrong = disagreements(NAMED_SETS.format(**WORDS[family]), family, sets)
     assert [] == wrong[:5]
-    assert compared >= PACKETS
+    assert compared == PACKETS
     assert undecided == 0
 
 
@@ -600,7 +336,7 @@ def corpus_files() -> list[Path]:
 
 
 def loadable(text: str, names: Mapping[str, str]) -> str:
-    """Return a dump as today's iptables takes it: old spellings, anonymised MACs and our two interfaces.
+    """Return a dump as today's iptables takes it: old spellings, anonymised MACs and our three interfaces.
 
     None of what is replaced is what we decide: MACs and hours are unknown to us either way.
     """
@@ -611,7 +347,7 @@ def loadable(text: str, names: Mapping[str, str]) -> str:
 
 
 def renamed(text: str) -> dict[str, str]:
-    """Give the two interfaces that the rules name most the names of ours."""
+    """Give the interfaces that the rules name most the names of ours."""
     counted: dict[str, int] = {}
     for name in re.findall(r"-[io] (\S+)", text):
         if name != "lo" and not name.endswith("+"):
@@ -633,44 +369,39 @@ def test_the_kernel_does_what_real_dumps_say(path: Path) -> None:
     text = path.read_text()
     compared, _, wrong = disagreements(loadable(text, renamed(text)), Family.V4, seed=7)
     assert [] == wrong[:5]
-    assert compared >= PACKETS * 9 // 10
+    assert compared == PACKETS
 
 
 def test_an_opening_lets_its_packets_pass_and_no_others() -> None:
     """The change that we write, loaded into the kernel, opens exactly what it says."""
-    from fwguard.model.address import AddressSet
-    from fwguard.model.change import Change, Opening
-
     text = FILTERS.format(**WORDS[Family.V4])
     opening = Opening(
         protocol=6,
-        source=AddressSet.parse("198.51.100.0/24", "203.0.113.5-203.0.113.9"),
+        source=AddressSet.parse("198.51.100.0/24", "192.88.99.5-192.88.99.9"),
         target=AddressSet.parse("192.0.2.10"),
         ports=Intervals.of((443, 443), (9100, 9110)),
     )
     edit = IPTABLES.write(Change(tag="t-1", openings=(opening,)), text)
     before, after = IPTABLES.read(text), IPTABLES.read(edit.after)
-    policy = replace(after, chains={**after.chains}, hooks=after.hooks)
+    ports = (442, 443, 444, 9099, 9100, 9105, 9110, 9111)
     packets = [
-        one
-        for one in samples(policy, Family.V4, PACKETS * 2, 3)
-        if one.hook is Hook.FORWARD and "203.0.113.1" != str(IPv4Address(one.source))
-    ]
-    aimed = [
-        replace(one, protocol=6, target=int(IPv4Address("192.0.2.10")), egress="wan0",
-                sport=one.sport, dport=port)
-        for one, port in zip(packets, [442, 443, 444, 9099, 9100, 9105, 9110, 9111] * 500, strict=False)
+        replace(one, protocol=6, target="192.0.2.10", egress="wan0", icmp_type=None, sport=4000 + index,
+                dport=ports[index % len(ports)])
+        for index, one in enumerate(samples(after, Family.V4, PACKETS, 3))
+        if one.hook is Hook.FORWARD
     ]  # fmt: skip
-    with bench() as kernel:
-        kernel.inside("iptables-nft-restore", text=edit.after)
-        passed = kernel.seen(aimed)
-    for index, packet in enumerate(aimed):
-        asked = packet.source in opening.source.v4 and packet.dport in opening.ports
-        assert (index in passed) == (asked or outcomes(before, packet) == {"accept"}), packet
+    with KernelJudge() as judge:
+        judge.run(["iptables-nft-restore"], edit.after)
+        arrived = judge.judge(packets)
+    opened = 0
+    for packet, came in zip(packets, arrived, strict=True):
+        asked = packet.source in opening.source and packet.dport in opening.ports
+        assert (asked or verdict(before, packet) == "accept") == came, packet
+        opened += asked
+    assert opened > 20
 
 
 def test_the_tools_are_there() -> None:
     """This file proves nothing on a machine without them."""
     tools = ("iptables-nft-restore", "iptables-legacy-restore", "ip6tables-nft-restore", "ipset", "nft", "ip")
     assert [] == [tool for tool in tools if shutil.which(tool) is None]
-    assert InterfaceSet().is_any
