@@ -23,7 +23,7 @@ MAX_HEADERS: Final = 300
 MAX_VALUE_CHARS: Final = 4096
 MAX_REFERENCES: Final = 50
 # The standard parser compares every line with every open boundary: lines times boundaries is its cost.
-MAX_COST: Final = 1_000_000
+MAX_COST: Final = 3_000_000
 MAX_PARTS: Final = 200
 MAX_LEAF_BYTES: Final = 2**19
 

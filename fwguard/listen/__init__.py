@@ -1,0 +1,1 @@
+"""Doors that wait for others to speak."""
