@@ -18,6 +18,7 @@ COMMON: Final = (
     "10.1.0.7", "10.2.0.10", "198.51.100.9", "192.0.2.77", "8.8.8.8",
     "2001:db8:1::7", "2001:db8:2::10", "2001:db8:aaaa::1", "2001:4860::8",
 )  # fmt: skip
+WORDS: Final = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132, "gre": 47, "esp": 50}
 PROTOCOLS: Final = (6, 6, 6, 17, 17, 1, 132, 47, 50)
 ICMP_V4: Final = (8, 8, 0, 3, 5, 11, 13, 15, 17, 14)
 ICMP_V6: Final = (128, 128, 129, 1, 2, 3, 4, 139)
@@ -53,13 +54,15 @@ class Sampler:
         return out
 
     def _packet(self, hook: Hook) -> Packet | None:
-        pick = self.random.choice
+        pick, chance = self.random.choice, self.random.random
         line = pick(self.lines)
-        near = list(addresses_in(line))
-        source = pick(near) if near and self.random.random() < 0.4 else pick(self.all_addresses)
-        target = pick(near) if near and self.random.random() < 0.5 else pick(self.all_addresses)
-        ingress = pick(INTERFACES)
-        if hook is Hook.INPUT or self.random.random() < 0.1:
+        # Conditions of one line, and now and then of two, must hold together to tell anything.
+        other = pick(self.lines) if chance() < 0.3 else line
+        source = self._address(line, "saddr", 0.7)
+        target = self._address(line if chance() < 0.8 else other, "daddr", 0.8)
+        named = [name for name in INTERFACES if name in line]
+        ingress = pick(named) if named and chance() < 0.5 else pick(INTERFACES)
+        if hook is Hook.INPUT or chance() < 0.1:
             target = pick(OWN[pick(INTERFACES)])
             hook = Hook.INPUT
         if hook is Hook.OUTPUT:
@@ -67,17 +70,20 @@ class Sampler:
             ingress = ""
         version = ipaddress.ip_address(target).version
         if ipaddress.ip_address(source).version != version:
-            return None
+            source = pick([one for one in COMMON if ipaddress.ip_address(one).version == version])
+            if hook is Hook.OUTPUT:
+                source = OWN["wan0"][0 if version == 4 else 1]
         if not is_routable(source, own=hook is Hook.OUTPUT) or not is_routable(
             target, own=hook is Hook.INPUT
         ):
             return None
-        protocol = pick(PROTOCOLS)
-        if protocol == 1 and version == 6:
-            protocol = 58
-        ports = list(ports_in(line))
-        dport = pick(ports) if ports and self.random.random() < 0.7 else pick(self.all_ports)
-        sport = pick(self.all_ports) if self.random.random() < 0.3 else self.random.randrange(1024, 65536)
+        spoken = [number for word, number in WORDS.items() if re.search(rf"\b{word}\b", other)]
+        protocol = pick(spoken) if spoken and chance() < 0.8 else pick(PROTOCOLS)
+        if protocol in (1, 58):
+            protocol = 1 if version == 4 else 58
+        ports = list(ports_in(other))
+        dport = pick(ports) if ports and chance() < 0.85 else pick(self.all_ports)
+        sport = pick(self.all_ports) if chance() < 0.3 else self.random.randrange(1024, 65536)
         icmp = None
         if protocol in (1, 58):
             kinds = ICMP_V4 if protocol == 1 else ICMP_V6
@@ -90,6 +96,15 @@ class Sampler:
             source=source, target=target, protocol=protocol, sport=sport, dport=dport, ingress=ingress,
             egress=egress, hook=hook, icmp_type=icmp,
         )  # fmt: skip
+
+    def _address(self, line: str, field: str, share: float) -> str:
+        """Return an address that the line says of this field, or any."""
+        near = list(addresses_in(line))
+        if field not in line and "." in line and " . " not in line:
+            near = []
+        if near and self.random.random() < share:
+            return self.random.choice(near)
+        return self.random.choice(self.all_addresses)
 
 
 def addresses_in(text: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ CASES = sorted(
     for folder in (Path(__file__).parents[1] / "golden" / "nftables").iterdir()
     if "loads" in (folder / "ORIGIN").read_text() and (folder / "input.nft").exists()
 )
-PACKETS = 400
+PACKETS = 2000
 HOOKS = (Hook.FORWARD, Hook.FORWARD, Hook.FORWARD, Hook.INPUT, Hook.OUTPUT)
 
 
@@ -52,7 +53,7 @@ def on_the_wire(policy: Policy, packet: Packet) -> Packet:
 
 
 @pytest.mark.parametrize("folder", CASES, ids=lambda folder: folder.name)
-def test_kernel_and_reading_agree(folder: Path, record_property: pytest.RecordProperty) -> None:
+def test_kernel_and_reading_agree(folder: Path, record_property: Callable[[str, object], None]) -> None:
     """Wherever our reading decides, the kernel decides the same."""
     text = (folder / "input.nft").read_text()
     policy = NFTABLES.read(text)
@@ -72,6 +73,8 @@ def test_kernel_and_reading_agree(folder: Path, record_property: pytest.RecordPr
     ]
     print(folder.name, counts, len(wrong))
     assert wrong[:5] == []
-    for other in (listed,):  # what nft prints of it means the same
-        again = NFTABLES.read(other)
-        assert [expected(again, packet) for packet in packets] == said
+    assert [expected(NFTABLES.read(listed), packet) for packet in packets] == said  # as nft prints it
+    in_json = [expected(NFTABLES.read(listed_json), packet) for packet in packets]
+    if "jump {" not in text:  # nft 1.0.6 leaves a chain inside a rule out of its JSON: then unknown, no guess
+        assert in_json == said
+    assert {"unknown"} >= {new for new, old in zip(in_json, said, strict=True) if new != old}

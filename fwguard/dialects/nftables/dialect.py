@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from fwguard.dialects.nftables.canonical import canonical_text
+from fwguard.dialects.nftables.jsonform import is_json, to_text
 from fwguard.dialects.nftables.parse import parse
 from fwguard.dialects.nftables.reader import to_policy
+from fwguard.dialects.nftables.ruleset import Ruleset
 from fwguard.model.policy import Policy
 
 SNIFFED_CHARS: Final = 64 * 1024
@@ -35,8 +38,19 @@ class Nftables:
         return found + (50 if _COMMAND.search(head) else 0) if found < 50 else min(found, 98)
 
     def read(self, text: str) -> Policy:
-        """Read a whole ruleset. Raises UnreadableError on what is no nftables."""
-        return to_policy(parse(text))
+        """Read a whole ruleset, text or JSON. Raises UnreadableError on what is no nftables.
+
+        In JSON a line is the place of an object in its list, from 1.
+        """
+        return to_policy(_parsed(text))
+
+    def canonical(self, text: str) -> str:
+        """Return the text as it is compared; text and JSON of one kernel differ in their spelling."""
+        return canonical_text(_parsed(text))
+
+
+def _parsed(text: str) -> Ruleset:
+    return parse(to_text(text) if is_json(text) else text)
 
 
 NFTABLES: Final = Nftables()
