@@ -105,7 +105,8 @@ def keep_mail(
 
 
 def new_mails(session: Session, *, limit: int) -> list[MailInRow]:
-    """Return mails nobody dealt with yet, oldest first, locked until commit; others get other ones."""
+    """Return mails nobody dealt with yet, oldest first. Needs a writing session: they are
+    locked until it commits, and others get other ones."""
     return list(
         session.scalars(
             select(MailInRow)

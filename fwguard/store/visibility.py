@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, event, false, select, true
+from sqlalchemy import Column, ColumnClause, ColumnElement, TextClause, event, false, select, true
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.sql import visitors
 
 from fwguard.errors import NotAllowedError
 from fwguard.store.approved import BaselineRow, ReadingRow
@@ -76,7 +77,8 @@ def _filter(state: ORMExecuteState) -> None:
     if client_id is None:
         return
     hidden = [mapper.class_.__name__ for mapper in state.all_mappers if mapper.class_ not in VISIBLE]
-    if not state.is_select or not state.is_orm_statement or hidden:
+    by_hand = not state.is_relationship_load and not state.is_column_load
+    if not state.is_select or not state.is_orm_statement or hidden or (by_hand and _is_bare(state)):
         raise NotAllowedError(f"a client's session reads {', '.join(hidden) or 'only its own rows'}: refused")
     state.statement = state.statement.options(
         *(
@@ -87,6 +89,18 @@ def _filter(state: ORMExecuteState) -> None:
             )
             for mapper in Base.registry.mappers
         )
+    )
+
+
+def _is_bare(state: ORMExecuteState) -> bool:
+    """Tell whether a statement names a column of a table, or text, which no criterion reaches."""
+    # `get` compares the bare key column of the very table that it reads, which is filtered.
+    read = {mapper.local_table for mapper in state.all_mappers}
+    return any(
+        isinstance(part, TextClause)
+        or (isinstance(part, ColumnClause) and part.is_literal and part.name != "*")
+        or (isinstance(part, Column) and "parententity" not in part._annotations and part.table not in read)
+        for part in visitors.iterate(state.statement)  # type: ignore[arg-type]  # every Select can be walked
     )
 
 
