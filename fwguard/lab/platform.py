@@ -54,7 +54,12 @@ class Lab:
 
     @classmethod
     def attach(cls, run: str | None = None) -> Lab:
-        """Return the lab that is up, or the one named. Raises InputError when there is none, or several."""
+        """Return the lab that is up, or the one named.
+
+        Raises:
+            InputError: there is none, or several. NotAllowedError: not root.
+        """
+        requirements.check_rights()
         if run is None:
             there = [name for name in run_state.runs() if run_state.load(name).phase == "up"]
             if len(there) != 1:
@@ -72,7 +77,9 @@ class Lab:
         """End a run, whatever is left of it, and all dead ones; return their names.
 
         With no name: every run that is not bound to a living process. Works without a readable state.
+        Raises NotAllowedError: not root.
         """
+        requirements.check_rights()
         ended = run_state.sweep()
         names = [run] if run else [name for name in run_state.runs() if not run_state.load(name).bound]
         for name in names:
