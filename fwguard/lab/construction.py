@@ -16,7 +16,8 @@ from fwguard.errors import DeviceError
 from fwguard.lab import edge_node, inventory_file, management, namespaces, traffic
 from fwguard.lab import plan as p
 from fwguard.lab.box import Box, common_etc, init_pid, start
-from fwguard.lab.firewall_box import KINDS, Ingredients, KeyPair
+from fwguard.lab.firewall_box import Ingredients, KeyPair
+from fwguard.lab.firewall_kinds import KINDS
 from fwguard.lab.mail_door import SUBMISSION_PORT, mail_box
 from fwguard.lab.plan import Plan
 

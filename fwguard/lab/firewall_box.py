@@ -1,8 +1,8 @@
-"""The boxes of the client firewalls: which kinds there are, and what each starts. SSH is the way in."""
+"""The boxes of the Linux firewalls, and what every firewall's box is made from. SSH is the way in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from fwguard.lab import firewall_files as files
 from fwguard.lab.box import Box, File
-from fwguard.lab.plan import FirewallPlan, Kind
+from fwguard.lab.plan import FirewallPlan
 
 GATE: Final = "/usr/local/sbin/fwguard-gate"
 _GATE_SOURCE: Final = Path(__file__).resolve().parent.parent / "devices" / "gate.sh"
@@ -120,9 +120,3 @@ MaxSessions 100
     if _GATE_SOURCE.exists():
         found[GATE] = File(text=_GATE_SOURCE.read_text(), mode=0o755)
     return found
-
-
-KINDS: Final[Mapping[Kind, Callable[[Ingredients], Box]]] = {
-    "nftables": nftables_box,
-    "iptables": iptables_box,
-}

@@ -13,7 +13,7 @@ from fwguard.errors import DeviceError, InputError
 from fwguard.lab import construction, mail_door, requirements, run_state, tamper, traffic
 from fwguard.lab import plan as p
 from fwguard.lab.box import PATH, inside_box
-from fwguard.lab.firewall_box import KINDS
+from fwguard.lab.firewall_kinds import KINDS
 from fwguard.lab.namespaces import NETNS_DIR
 from fwguard.lab.people import DESK, Person, outsiders
 from fwguard.lab.plan import FirewallPlan, Plan
