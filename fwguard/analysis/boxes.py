@@ -85,8 +85,13 @@ def packet_to_json(packet: Packet) -> dict[str, Any]:
         "in": packet.ingress,
         "out": packet.egress,
         "chain": packet.hook.value,
-        **({} if packet.icmp_type is None else {"icmp_type": packet.icmp_type}),
+        **({} if packet.icmp_type is None else _icmp_to_json(packet.icmp_type)),
     }
+
+
+def _icmp_to_json(key: int) -> dict[str, int]:
+    kind, code = key >> 8, key & 0xFF
+    return {"icmp_type": kind, "icmp_code": code} if code else {"icmp_type": kind}
 
 
 def show_protocols(protocols: Intervals) -> str:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from fwguard.analysis.space import WHOLE, Dim, Space
+from fwguard.model.intervals import Pairs
 
 Point = tuple[int, ...]
 
@@ -33,6 +34,23 @@ class Classifier:
             if not mask:
                 break
         return mask
+
+    def plain(self, dim: Dim, universe: Pairs, preferred: Sequence[int]) -> int:
+        """Return a value of one dimension that as few items as possible tell apart from others."""
+        column = next((entry for entry in self._columns if entry[0] == dim), None)
+        if column is None:
+            return next((n for n in preferred if _holds(universe, n)), universe[0][0])
+        _, starts, masks = column
+        edges = [universe[0][0], *(start for start in starts if _holds(universe, start))]
+        fewest = min(masks[bisect_right(starts, edge)].bit_count() for edge in edges)
+        for number in (*preferred, *edges):
+            if _holds(universe, number) and masks[bisect_right(starts, number)].bit_count() == fewest:
+                return number
+        return edges[0]
+
+
+def _holds(universe: Pairs, number: int) -> bool:
+    return any(low <= number <= high for low, high in universe)
 
 
 def _column(space: Space, dim: Dim, sets: Sequence[tuple[int, ...]]) -> tuple[list[int], list[int]] | None:

@@ -88,10 +88,8 @@ def say_box(box: Box, key: str, language: Language, name_of: NameOf) -> str:
         where = phrase("at", language, target=target)
         text = phrase(f"reach-{key}", language, source=source, service=service, target=where)
     elif box.hook is Hook.INPUT:
-        if _is_any(box.target):
-            target = phrase("itself", language)
-        else:
-            target = phrase("itself-at", language, target=target)
+        key_of_target = "itself" if _is_any(box.target) else "itself-at"
+        target = phrase(key_of_target, language, target=target)
         text = phrase(key, language, service=service, target=target, source=source)
         text = text.replace(" de du ", " du ")
     elif _is_any(box.target) and not _is_any(box.source):

@@ -180,13 +180,9 @@ class _Flattener:
             for match, sets in matches:
                 self.program.add(sets, MARK, origin, match.unknown)
         after: list[int] = []
-        if len(matches) == 1:
-            match, inner = matches[0]
-            if match.unknown:  # one condition for the whole chain: perhaps all of it is passed by
-                after.append(self.program.add(inner, SKIP, origin, match.unknown))
-        else:
-            self._gate(matches, origin, context, after)
-            inner = context
+        inner = matches[0][1] if len(matches) == 1 else context
+        if len(matches) > 1 or matches[0][0].unknown:
+            self._gate(matches, origin, inner, after)
         returned: list[int] = []
         self._chain(rule.jump, chain, inner, returned, accepted)
         self._aim(returned)
@@ -198,10 +194,13 @@ class _Flattener:
         self,
         matches: list[tuple[Match, tuple[int, ...]]],
         origin: Origin,
-        context: tuple[int, ...],
+        inner: tuple[int, ...],
         after: list[int],
     ) -> None:
-        """Let a union of matches into a block that is written once: each skips over the way round it."""
+        """Let a union of matches, or one that is unknown, into a block that is written once.
+
+        Each match skips over the way round the block; whoever matches none takes that way.
+        """
         entries = [self.program.add(sets, SKIP, origin, match.unknown) for match, sets in matches]
-        after.append(self.program.add(context, SKIP, origin))
+        after.append(self.program.add(inner, SKIP, origin))
         self._aim(entries)

@@ -6,7 +6,7 @@ from typing import Any
 
 from fwguard.model.address import ANY_ADDRESS, AddressSet, Family
 from fwguard.model.intervals import Intervals
-from fwguard.model.policy import ANY_STATE, Chain, Match, NatRule, Policy, Rule
+from fwguard.model.policy import ANY_STATE, Chain, Match, NatRule, Policy, Route, Rule
 from fwguard.model.ports import ANY_PORT, ANY_PROTOCOL, show_ports, show_protocol
 
 Json = dict[str, Any]
@@ -19,14 +19,8 @@ def policy_to_json(policy: Policy) -> Json:
         "families": _families(policy.families),
         "hooks": {hook.value: list(keys) for hook, keys in policy.hooks.items()},
         "chains": {key: _chain(chain) for key, chain in policy.chains.items()},
-        "nat": [_nat(rule) for rule in policy.nat],
-        "routes": [
-            _filled(
-                prefix=route.prefix, via=route.via, interface=route.interface, table=route.table,
-                metric=route.metric, kind=route.kind, line=route.line,
-            )
-            for route in policy.routes
-        ],
+        "nat": [nat_to_json(rule) for rule in policy.nat],
+        "routes": [route_to_json(route) for route in policy.routes],
         "unread": [_filled(line=one.line, text=one.text, why=one.why) for one in policy.unread],
     }  # fmt: skip
 
@@ -57,7 +51,21 @@ def _rule(rule: Rule) -> Json:
     }
 
 
-def _nat(rule: NatRule) -> Json:
+def route_to_json(route: Route) -> Json:
+    """Return one route."""
+    return _filled(
+        prefix=route.prefix,
+        via=route.via,
+        interface=route.interface,
+        table=route.table,
+        metric=route.metric,
+        kind=route.kind,
+        line=route.line,
+    )
+
+
+def nat_to_json(rule: NatRule) -> Json:
+    """Return one address translation."""
     return {
         "line": rule.line,
         "kind": rule.kind.value,
