@@ -137,11 +137,17 @@ def socket_in(name: str, family: int, kind: int) -> socket.socket:
 
 
 def write_sysctls(values: Mapping[str, Mapping[str, int]]) -> None:
-    """Write sysctls: by namespace, then by path below /proc/sys (`net/ipv4/ip_forward`)."""
+    """Write sysctls: by namespace, then by path below /proc/sys (`net/ipv4/ip_forward`).
+
+    Raises DeviceError, with the path, when the kernel has none of it or refuses.
+    """
 
     def run(settings: Mapping[str, int]) -> None:
         for path, value in settings.items():
-            Path("/proc/sys", path).write_text(str(value))
+            try:
+                Path("/proc/sys", path).write_text(str(value))
+            except OSError as error:
+                raise DeviceError(f"{path.replace('/', '.')} = {value}: {error.strerror}") from None
 
     for name, settings in values.items():
         inside(name, lambda settings=settings: run(settings))  # type: ignore[misc]
@@ -166,6 +172,14 @@ def processes_in(names: Iterable[str]) -> list[int]:
 def _gone_is_fine() -> Iterator[None]:
     with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
         yield
+
+
+def is_in(pid: int, name: str) -> bool:
+    """Tell whether a process is there, and in this network namespace."""
+    try:
+        return os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat(NETNS_DIR / name).st_ino
+    except OSError:
+        return False
 
 
 def end_processes(names: Iterable[str], *, within_s: float = 10.0) -> None:

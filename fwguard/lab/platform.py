@@ -14,7 +14,7 @@ from fwguard.lab import construction, mail_door, requirements, run_state, tamper
 from fwguard.lab import plan as p
 from fwguard.lab.box import PATH, inside_box
 from fwguard.lab.firewall_kinds import KINDS
-from fwguard.lab.namespaces import NETNS_DIR
+from fwguard.lab.namespaces import NETNS_DIR, is_in
 from fwguard.lab.people import DESK, Person, outsiders
 from fwguard.lab.plan import FirewallPlan, Plan
 from fwguard.lab.run_state import RunState
@@ -154,10 +154,16 @@ class Lab:
         raise InputError(f"no firewall {name!r}", expected=f"one of: {names}")
 
     def command(self, host: str, argv: Sequence[str]) -> list[str]:
-        """Return the command that runs `argv` as root inside all namespaces of a host."""
+        """Return the command that runs `argv` as root inside all namespaces of a host.
+
+        Raises:
+            InputError: no such host. DeviceError: the host's process 1 has ended.
+        """
         netns = self.netns(host)
-        if host in self.state.inits:
-            return inside_box(self.state.inits[host], list(argv))
+        if (init := self.state.inits.get(host)) is not None:
+            if not is_in(init, netns):
+                raise DeviceError(f"{host} is not running: `fwguard lab down` and `up` make a new one")
+            return inside_box(init, list(argv))
         return ["nsenter", f"--net={NETNS_DIR / netns}", "--", *argv]
 
     def run(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from fwguard.errors import DeviceError, NotAllowedError
+from fwguard.lab import packages
 from fwguard.lab.box import PATH
 
 # (program, Debian package)
@@ -42,7 +43,7 @@ def check() -> None:
 
     Raises:
         NotAllowedError: as `check_rights`.
-        DeviceError: a program is missing, or the kernel has no network namespaces.
+        DeviceError: a program or the unpacked mail server is missing, or something of the kernel.
     """
     check_rights()
     missing = {package: program for program, package in PROGRAMS if not shutil.which(program, path=PATH)}
@@ -51,6 +52,11 @@ def check() -> None:
         raise DeviceError(
             f"missing programs: {programs}; `apt-get install {' '.join(missing)}` or `make setup`"
         )
+    packages.mail_server()
+    if not Path("/proc/sys/net/ipv6").is_dir():
+        raise DeviceError("this kernel was started without IPv6 (ipv6.disable=1), which the lab needs")
+    if os.statvfs("/proc/sys/net").f_flag & os.ST_RDONLY:
+        raise DeviceError("/proc/sys is read-only: in a container, start it with --privileged")
     if not Path("/proc/self/ns/net").exists() or not hasattr(ctypes.CDLL(None), "setns"):
         raise DeviceError("this kernel has no network namespaces (CONFIG_NET_NS)")
 

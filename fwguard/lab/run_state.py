@@ -6,7 +6,9 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -132,15 +134,23 @@ def destroy(run: str) -> None:
     namespaces.end_processes(names)
     namespaces.remove(names)
     shutil.rmtree(STATE_ROOT / run, ignore_errors=True)
-    try:
+    with suppress(OSError):  # other runs are there
         STATE_ROOT.rmdir()
-    except OSError:
-        return  # other runs are there
+
+
+def _forget_half_begun() -> None:
+    """Remove directories of runs that ended before they had their name."""
+    if STATE_ROOT.is_dir():
+        for entry in STATE_ROOT.glob(".*"):
+            with suppress(OSError):
+                if time.time() - entry.stat().st_mtime > 60:
+                    shutil.rmtree(entry)
 
 
 def sweep() -> list[str]:
     """End all dead runs, and what has no run at all; return their names."""
     known = runs()
+    _forget_half_begun()
     dead = []
     for run in known:
         try:

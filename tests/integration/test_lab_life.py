@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fwguard.errors import ConflictError, InputError
+from fwguard.errors import ConflictError, DeviceError, InputError
 from fwguard.lab import namespaces, run_state
 from fwguard.lab.platform import Lab
 
@@ -139,6 +139,22 @@ def test_twenty_firewalls_come_up_and_carry_traffic(run: str) -> None:
         assert lab.connect("internet", firewall.public6[0], 80, timeout_s=5)
     lab.down()
     assert [] == traces(run)
+
+
+def test_a_host_that_has_ended_is_not_entered(run: str) -> None:
+    """Its number may be another process's by now."""
+    lab = Lab.up(run, firewalls=1, bound=True)
+    os.kill(lab.state.inits["fw-acme"], signal.SIGKILL)
+    assert _ended(lab.state.inits["fw-acme"])
+    with pytest.raises(DeviceError, match="fw-acme is not running"):
+        lab.command("fw-acme", ["true"])
+
+
+def _ended(pid: int) -> bool:
+    deadline = time.monotonic() + 10
+    while _alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not _alive(pid)
 
 
 def test_any_process_can_attach_to_what_is_up(run: str) -> None:
