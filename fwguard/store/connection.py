@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -91,9 +92,14 @@ def is_transient(error: DBAPIError) -> bool:
 
 
 class Store:
-    """The database: `session()` to write, `reading()` to look, `transact()` to write with retries."""
+    """The database: `session()` to write, `reading()` to look, `transact()` to write with retries.
+
+    A thread has one writer at a time: on SQLite a second would wait for the first, that is for ever.
+    A web request therefore looks through `reading_sessions`, and flows write through `session()`.
+    """
 
     def __init__(self, url: str) -> None:
+        self._thread = threading.local()
         self.engine = make_engine(url)
         readers = self.engine.execution_options(fwguard_writes=False)
         # Rows stay readable after commit, so that flows may pass them on.
@@ -110,10 +116,16 @@ class Store:
 
         Raises ConflictError when another moved a row that this session changed (its `revision`).
         """
-        with self._using(self.sessions) as session:
-            self._start(session)
-            yield session
-            session.commit()
+        if getattr(self._thread, "writes", False):
+            raise RuntimeError("a writer inside a writer: pass the session on instead")
+        self._thread.writes = True
+        try:
+            with self._using(self.sessions) as session:
+                self._start(session)
+                yield session
+                session.commit()
+        finally:
+            self._thread.writes = False
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -18,10 +18,12 @@ _APPROVER: Final = "an approver must not have requested or edited the ticket"
 _DECIDED: Final = "an editor must not have decided about the ticket"
 _REQUESTER: Final = "who requested a ticket never changes"
 
-# Who asked: the user, or the contact behind the user, or anyone who edited.
+# Who asked: the user, the contact behind the user or with the user's mail, or anyone who edited.
 _CONFLICT: Final = """
     EXISTS (SELECT 1 FROM tickets t WHERE t.id = NEW.ticket_id AND t.requester_id = NEW.user_id)
     OR EXISTS (SELECT 1 FROM tickets t JOIN users u ON u.contact_id = t.contact_id
+               WHERE t.id = NEW.ticket_id AND u.id = NEW.user_id)
+    OR EXISTS (SELECT 1 FROM tickets t JOIN contacts c ON c.id = t.contact_id JOIN users u ON u.email = c.mail
                WHERE t.id = NEW.ticket_id AND u.id = NEW.user_id)
     OR EXISTS (SELECT 1 FROM ticket_editors e WHERE e.ticket_id = NEW.ticket_id AND e.user_id = NEW.user_id)
 """

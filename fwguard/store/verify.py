@@ -143,7 +143,7 @@ def _raw_rows(session: Session, table: Table, *where: Any) -> Iterator[dict[str,
     """Yield rows as the database holds them, in the order of their key, in bounded memory."""
     columns = [type_coerce(column, NullType()).label(column.name) for column in table.columns]
     query = select(*columns).where(*where).order_by(*table.primary_key.columns)
-    result = session.connection().execution_options(yield_per=_CHUNK_ROWS).execute(query)
+    result = session.connection().execute(query, execution_options={"yield_per": _CHUNK_ROWS})
     for row in result.mappings():
         yield dict(row)
 

@@ -53,6 +53,14 @@ def test_an_error_rolls_back(store: Store) -> None:
         assert [] == session.scalars(select(ClientRow)).all()
 
 
+def test_a_writer_within_a_writer_is_a_bug(store: Store) -> None:
+    """Said at once, where SQLite would wait until its timeout; afterwards the thread may write again."""
+    with store.session(), pytest.raises(RuntimeError, match="writer"), store.session():
+        pass
+    with store.session() as session:
+        add_client(session, Client(name="a", title=""))
+
+
 def test_foreign_keys_hold(store: Store) -> None:
     """On SQLite too, where they are off unless asked for."""
     with pytest.raises(IntegrityError), store.session() as session:

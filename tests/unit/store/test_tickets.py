@@ -255,6 +255,15 @@ def test_the_database_itself_refuses_the_requester(house: Store, requester: str 
         _insert("ann-acme")(session, ticket_numbered(session, "T-2026-0001"))
 
 
+def test_the_database_refuses_who_asked_by_mail(house: Store) -> None:
+    """A contact and an approver with one address are one person."""
+    with house.session() as session:
+        _open(session, requester=None)
+        session.execute(update(ContactRow).values(mail="bob@host.example").where(ContactRow.id == 1))
+    with pytest.raises(IntegrityError, match="approver"), house.session() as session:
+        _insert("bob")(session, ticket_numbered(session, "T-2026-0001"))
+
+
 @pytest.mark.parametrize(
     "bypass",
     [

@@ -100,7 +100,8 @@ def _name(table: type[Base]) -> str:
     return table.__name__
 
 
-TABLES: list[type[Base]] = [mapper.class_ for mapper in Base.registry.mappers]
+ALL: list[type[Base]] = [mapper.class_ for mapper in Base.registry.mappers]
+TABLES = sorted(ALL, key=_name)
 READABLE = [table for table in TABLES if table in VISIBLE]
 HIDDEN = [table for table in TABLES if table not in VISIBLE]
 
