@@ -26,7 +26,7 @@ CASES = sorted(
     for folder in (Path(__file__).parents[1] / "golden" / "nftables").iterdir()
     if "loads" in (folder / "ORIGIN").read_text() and (folder / "input.nft").exists()
 )
-PACKETS = 2000
+PACKETS = 1000
 HOOKS = (Hook.FORWARD, Hook.FORWARD, Hook.FORWARD, Hook.INPUT, Hook.OUTPUT)
 
 

@@ -8,8 +8,11 @@ from typing import Final
 from fwguard.dialects.nftables.canonical import canonical_text
 from fwguard.dialects.nftables.jsonform import is_json, to_text
 from fwguard.dialects.nftables.parse import parse
-from fwguard.dialects.nftables.reader import to_policy
+from fwguard.dialects.nftables.reader import read_ruleset
 from fwguard.dialects.nftables.ruleset import Ruleset
+from fwguard.dialects.nftables.write import write_change
+from fwguard.errors import InputError
+from fwguard.model.change import Change, TextEdit
 from fwguard.model.policy import Policy
 
 SNIFFED_CHARS: Final = 64 * 1024
@@ -42,7 +45,16 @@ class Nftables:
 
         In JSON a line is the place of an object in its list, from 1.
         """
-        return to_policy(_parsed(text))
+        return read_ruleset(_parsed(text)).policy
+
+    def write(self, change: Change, text: str) -> TextEdit:
+        """Return the text with the change; its other bytes stay as they are.
+
+        Raises InputError where the text has no place for it, and for JSON: a change is told to nft as text.
+        """
+        if is_json(text):
+            raise InputError("a change of the JSON form", expected="the text that `nft list ruleset` prints")
+        return write_change(change, text)
 
     def canonical(self, text: str) -> str:
         """Return the text as it is compared; text and JSON of one kernel differ in their spelling."""

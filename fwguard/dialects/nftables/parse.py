@@ -27,6 +27,7 @@ SETTINGS: Final = (
     "auto-merge",
     "counter",
 )
+SPOILT: Final = "?"  # the first word of a rule that stands for a command nobody can follow
 QUIET: Final = ("list", "reset", "monitor", "describe", "export")
 
 
@@ -215,6 +216,8 @@ class _Parser:
             if table and set_name in table.sets:
                 table.sets[set_name].elements.clear()
         else:
+            while self.at < self.end and self.tokens[self.at].kind != BREAK:
+                self.at += 1
             self.unread(first, self.tokens[self.at - 1].end, "this flush is not understood", wild=True)
 
     def add(self, start: int, verb: str) -> None:
@@ -268,7 +271,7 @@ class _Parser:
 
     def spoil(self, chain: ChainText, cause: RuleText) -> None:
         """Put a rule that nobody understands first: what the chain does is unknown."""
-        cause.tokens = [Token("?", WORD, cause.start, cause.end), *cause.tokens]
+        cause.tokens = [Token(SPOILT, WORD, cause.start, cause.end), *cause.tokens]
         chain.rules.insert(0, cause)
 
     def rule(self, tokens: list[Token], form: str, command_start: int) -> RuleText:

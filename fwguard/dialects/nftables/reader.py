@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fwguard.dialects.nftables.flatten import Step, flatten
@@ -15,6 +16,7 @@ from fwguard.dialects.nftables.hooks import (
     order,
     untracked,
 )
+from fwguard.dialects.nftables.parse import SPOILT
 from fwguard.dialects.nftables.ruleset import FAMILIES, ChainText, Ruleset, TableText
 from fwguard.dialects.nftables.translate import Meaning, meaning_of
 from fwguard.model.address import ANY_ADDRESS, Family
@@ -42,9 +44,18 @@ def key_of(table: TableText, chain: str) -> str:
     return f"{table.family} {table.name} {chain}"
 
 
-def to_policy(ruleset: Ruleset) -> Policy:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A policy, and for each chain which rule of the text each of its rules comes from."""
+
+    policy: Policy
+    origins: Mapping[str, list[int]]
+
+
+def read_ruleset(ruleset: Ruleset) -> Reading:
     """Return what a ruleset does. Raises UnreadableError for a loop of chains."""
-    return _Reader(ruleset).policy()
+    reader = _Reader(ruleset)
+    return Reading(reader.policy(), reader.origins)
 
 
 class _Reader:
@@ -56,6 +67,7 @@ class _Reader:
         self.steps: dict[str, tuple[Step, ...]] = {}
         self.bases: list[Base] = []
         self.not_tracked: Region = ()
+        self.origins: dict[str, list[int]] = {}
 
     def policy(self) -> Policy:
         for table in self.ruleset.tables.values():
@@ -101,12 +113,14 @@ class _Reader:
         is_ip = table.family in L3
         rules: list[Rule] = []
         steps: list[Step] = []
-        for one in chain.rules:
+        origins = self.origins[key] = []
+        for index, one in enumerate(chain.rules):
             meaning = meaning_of(one, table, memo)
-            if meaning.unread:
+            if meaning.unread and one.tokens[0].text != SPOILT:
                 self.unread.append(Unread(line=one.line, text=one.text, why=meaning.unread))
             self.not_tracked += meaning.untracked
             rules += _rules(meaning, one.line, one.text)
+            origins += [index] * len(meaning.pieces)
             if chain.kind == "nat" or not chain.hook:
                 steps.append(Step(tuple(meaning.pieces), one.line, one.text, meaning.comment))
         default = Action.RETURN

@@ -302,7 +302,8 @@ class _Translator:
 
     def unknowable(self, selectors: list[Selector], start: int) -> Region:
         cursor = self.cursor
-        if cursor.at < cursor.end and cursor.peek() not in VERDICTS and cursor.peek() not in NO_VALUE:
+        is_status = selectors[0].text == "ct status"  # whose values are words such as dnat
+        if cursor.at < cursor.end and (is_status or cursor.peek() not in NO_VALUE):
             cursor.skip_expression()
             while cursor.peek() == "/":
                 cursor.at += 1
@@ -418,4 +419,6 @@ class _Translator:
         self.is_done = True
 
 
-NO_VALUE: Final = frozenset({*NAT, "counter", "log", "reject", "limit", "comment", "queue", "notrack"})
+NO_VALUE: Final = frozenset(
+    {*VERDICTS, *NAT, "counter", "log", "reject", "limit", "comment", "queue", "notrack"}
+)
