@@ -32,7 +32,8 @@ def canonical_text(ruleset: Ruleset) -> str:
 def _table(table: TableText) -> list[str]:
     out = [f"table {table.family} {table.name}{' dormant' if table.dormant else ''}"]
     for name, tokens in sorted(table.objects):
-        out.append(f" {name} {_words(tokens)}".rstrip())
+        is_count = name.startswith("counter ")
+        out.append(f" {name}" if is_count else f" {name} {_words(tokens)}".rstrip())
     for set_name in sorted(table.sets):
         out += _set(table, table.sets[set_name])
     for chain_name in sorted(table.chains):
@@ -103,7 +104,13 @@ def _words(tokens: list[Token]) -> str:
             at = _past_amount(tokens, at + 1)
         elif text == "{":
             end = _closing(tokens, at)
-            elements = sorted(_words(element) for element in _split(tokens[at + 1 : end]))
+            of_ports = _is_port(tokens, at)
+            elements = sorted(
+                str(SERVICES[one[0].text])
+                if of_ports and len(one) == 1 and one[0].text in SERVICES
+                else _words(one)
+                for one in _split(tokens[at + 1 : end])
+            )
             out.append("{ " + ", ".join(elements) + " }")
             at = end + 1
         else:
@@ -122,13 +129,15 @@ def _word(token: Token) -> str:
 
 def _port(tokens: list[Token], at: int) -> str:
     """Return the number of a service that is written by its name after dport or sport."""
-    if tokens[at].text in SERVICES and at and tokens[at - 1].text in ("dport", "sport", "!=", "=="):
-        before = (
-            tokens[at - 2].text if tokens[at - 1].text in ("!=", "==") and at > 1 else tokens[at - 1].text
-        )
-        if before in ("dport", "sport"):
-            return str(SERVICES[tokens[at].text])
-    return ""
+    return str(SERVICES[tokens[at].text]) if tokens[at].text in SERVICES and _is_port(tokens, at) else ""
+
+
+def _is_port(tokens: list[Token], at: int) -> bool:
+    """Tell whether what stands here is compared with a port."""
+    before = [token.text for token in tokens[max(at - 2, 0) : at]]
+    if before and before[-1] in ("!=", "=="):
+        before.pop()
+    return bool(before) and before[-1] in ("dport", "sport")
 
 
 def _past_counts(tokens: list[Token], at: int) -> int:
