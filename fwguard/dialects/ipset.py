@@ -256,7 +256,7 @@ class _Reader:
 
     @staticmethod
     def _options(number: int, named: NamedSet, words: list[str]) -> None:
-        for key, value in zip(words, [*words[1:], ""], strict=True):
+        for key, value in zip(words, [*words[1:], ""], strict=False):
             if key == "family":
                 if value not in ("inet", "inet6"):
                     raise UnreadableError(f"family {value[:20]!r}", line=number, expected="inet or inet6")
