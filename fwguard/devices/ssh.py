@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import structlog
+
 from fwguard.devices.bundle import build_bundle, write_bundle
 from fwguard.devices.frame import parse_reading, reading_digest
 from fwguard.devices.protocol import Endpoint, Flow
@@ -24,6 +26,7 @@ from fwguard.model.warrant import Warrant
 # gate.sh, its first comment
 NOT_LISTED, BROKEN_BUNDLE, NO_READING, BUSY, WARRANT_USED = 64, 65, 70, 75, 76
 MOVED, REFUSED, UNKNOWN, TOO_LATE, NO_WARRANT = 77, 78, 79, 80, 81
+_log: Final = structlog.get_logger(__name__)
 _NOT_WRITTEN: Final = frozenset({NOT_LISTED, BROKEN_BUNDLE, BUSY, WARRANT_USED, REFUSED})
 _WARRANT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _WRITTEN: Final = re.compile(rb"written ([0-9a-f]{64}|unread)\n")
@@ -107,6 +110,8 @@ class SshDevice:
     def _decide(self, verb: str, warrant: Warrant) -> None:
         answer = self._session.run(f"{verb} {_id(warrant)}")
         if answer.status == 0:
+            if answer.stderr:  # final, but connections that were to end may go on
+                _log.warning("gate complains", verb=verb, firewall=self._name, said=answer.stderr)
             return
         if answer.status == REFUSED:
             raise CommitRefusedError(f"{self._session.where}: {answer.stderr}")

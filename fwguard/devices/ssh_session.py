@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import socket
 import threading
 import time
@@ -20,6 +21,8 @@ from fwguard.errors import AuthenticationError, DeviceUnreachableError, InputErr
 
 MAX_STDERR_BYTES: Final = 8192
 _CHUNK: Final = 1 << 16
+# paramiko's thread also prints what it raises to us.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
