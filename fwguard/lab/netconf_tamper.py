@@ -21,7 +21,7 @@ from fwguard.lab.netconf_xml import all_of, child, leaf_text
 
 _YANG: Final = "urn:ietf:params:xml:ns:yang:"
 _OPERATION: Final = f"{{{BASE}}}operation"
-_GET: Final = "<get-config><source><running/></source></get-config>"
+SUBTREES: Final = ("interfaces", "acls", "nat", "routing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +172,7 @@ def tamper(way: str, here: _Here) -> None:
     """
     session = LocalSession()
     try:
-        if way == "reboot":
-            session.ask("<copy-config><target><candidate/></target><source><startup/></source></copy-config>")
-            session.ask("<commit/>")
-            return
-        data = child(etree.fromstring(session.ask(_GET).encode()), "data")
-        if data is None:
-            raise DeviceError("netconfd sent no data")
+        data = _datastore(session, "running")
         if way in _STARTUP:
             _STARTUP[way](data, here)
             whole = "".join(etree.tostring(node).decode() for node in data)
@@ -188,21 +182,34 @@ def tamper(way: str, here: _Here) -> None:
             )
             return
         before = {node.tag for node in data}
-        _EDITS[way](data, here)
+        if way == "reboot":
+            # Not by copy-config to the candidate: netconfd's commit after that applies almost nothing.
+            data = _datastore(session, "startup")
+        else:
+            _EDITS[way](data, here)
         edit(session, "".join(_replacements(data, before)))
     finally:
         session.close()
 
 
+def _datastore(session: LocalSession, name: str) -> etree._Element:
+    reply = session.ask(f"<get-config><source><{name}/></source></get-config>")
+    data = child(etree.fromstring(reply.encode()), "data")
+    if data is None:
+        raise DeviceError("netconfd sent no data")
+    return data
+
+
 def _replacements(data: etree._Element, before: set[str]) -> list[str]:
     found = []
     for node in data:
-        if etree.QName(node).localname in ("interfaces", "acls", "nat", "routing"):
+        if etree.QName(node).localname in SUBTREES:
             node.set(_OPERATION, "replace")
             found.append(etree.tostring(node).decode())
-    for tag in sorted(before - {node.tag for node in data}):
+    ours = {tag for tag in before if etree.QName(tag).localname in SUBTREES}
+    for tag in sorted(ours - {node.tag for node in data}):
         gone = etree.Element(tag)
-        gone.set(_OPERATION, "remove")
+        gone.set(_OPERATION, "delete")
         found.append(etree.tostring(gone).decode())
     return found
 

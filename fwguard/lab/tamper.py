@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from fwguard.errors import InputError
+from fwguard.lab import netconf_tamper
 from fwguard.lab import plan as p
 from fwguard.lab.firewall_files import IPSETS, NFTABLES_CONF, ROUTES, RULES_V4, RULES_V6
 from fwguard.lab.plan import FirewallPlan, Kind
@@ -69,6 +70,9 @@ ip6tables-legacy -I FORWARD -p tcp --dport 443 -j DROP
 """,
     "sysctl": "sysctl -q -w net.ipv6.conf.all.forwarding=0\n",
     "boot-route": f"echo 'route replace 198.18.251.0/24 via '$VIA4' dev wan0 proto static' >> {ROUTES}\n",
+}
+# The same on every firewall, whatever it speaks: sshd carries NETCONF too.
+_FAULTS: Final[Mapping[str, str]] = {
     "off": "ip link set mgmt0 down\n",
     "on": "ip link set mgmt0 up\nip addr replace $MGMT6/64 dev mgmt0 nodad\n",
     "hang": "pkill -STOP sshd\n",
@@ -170,8 +174,9 @@ _IPTABLES: Final[Mapping[str, str]] = {
 }
 
 SCRIPTS: Final[Mapping[Kind, Mapping[str, str]]] = {
-    "nftables": {**_LINUX, **_NFTABLES},
-    "iptables": {**_LINUX, **_IPTABLES},
+    "nftables": {**_LINUX, **_NFTABLES, **_FAULTS},
+    "iptables": {**_LINUX, **_IPTABLES, **_FAULTS},
+    "netconf": {**netconf_tamper.SCRIPTS, **_FAULTS},
 }
 
 

@@ -24,6 +24,9 @@ OPEN = [
     ("2001:db8:0:2::1", 443, "", "globex-web port=443 peer=2001:db8:ffff::10"),
     ("192.0.2.21", 5432, p.PARTNER4, "globex-db port=5432 peer=198.51.100.200"),
     ("2001:db8:0:2::2", 5432, p.PARTNER6, "globex-db port=5432 peer=2001:db8:ffff:1::200"),
+    ("192.0.2.30", 80, "", "initech-web port=80 peer=198.51.100.10"),
+    ("2001:db8:0:3::1", 443, "", "initech-web port=443 peer=2001:db8:ffff::10"),
+    ("192.0.2.31", 25, "", "initech-mail port=25 peer=198.51.100.10"),
 ]
 CLOSED = [
     ("192.0.2.10", 8080, ""),
@@ -36,6 +39,8 @@ CLOSED = [
     ("192.0.2.21", 5432, ""),
     ("192.0.2.10", 80, p.SCANNER4),
     ("2001:db8:0:2::1", 80, p.SCANNER6),
+    ("192.0.2.30", 8080, ""),
+    ("192.0.2.30", 80, p.SCANNER4),
     ("10.20.0.11", 80, ""),
     ("fd20::11", 80, ""),
     ("172.30.1.1", 22, ""),
@@ -72,6 +77,7 @@ def test_udp_is_redirected_too(lab: Lab) -> None:
         ("acme-mail", p.INTERNET6, "2001:db8:0:1::2"),
         ("globex-web", p.INTERNET4, "192.0.2.20"),
         ("globex-db", p.INTERNET6, "2001:db8:0:2::2"),
+        ("initech-web", p.INTERNET4, "192.0.2.30"),
     ],
 )
 def test_servers_go_out_behind_their_firewalls_address(
