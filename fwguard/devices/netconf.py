@@ -50,7 +50,7 @@ class NetconfDevice:
     do, those that the new lists no longer pass.
     """
 
-    _startups: Final[dict[str, str]] = {}  # warrant id -> startup before the write
+    _startups: Final[dict[str, tuple[str, str]]] = {}  # warrant id -> startup before and after
     _guard: Final = threading.Lock()
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -158,7 +158,7 @@ class NetconfDevice:
         if wanted == held:
             return
         with self._guard:
-            self._startups[warrant.id] = before.get("startup")
+            self._startups[warrant.id] = before.get("startup"), after.get("startup")
             for stale in list(self._startups)[:-_REMEMBERED]:
                 del self._startups[stale]
         if wanted == RFC8519.canonical(after.get("running")):
@@ -191,7 +191,10 @@ class NetconfDevice:
                 f"or it is final already): {error}"
             ) from None
         with self._guard:
-            self._startups.pop(warrant.id, None)
+            _, wanted = self._startups.pop(warrant.id, ("", ""))
+        # netconfd saves running as startup when it is confirmed, even where startup shall be another.
+        if wanted and RFC8519.canonical(self._read_part("startup")) != RFC8519.canonical(wanted):
+            self._copy_to_startup(wanted)
 
     def roll_back(self, warrant: Warrant) -> None:
         """Undo the unconfirmed write of this warrant now, startup too."""
@@ -203,7 +206,7 @@ class NetconfDevice:
             ) from None
         finally:
             with self._guard:
-                startup = self._startups.pop(warrant.id, "")
+                startup, _ = self._startups.pop(warrant.id, ("", ""))
             if startup:
                 self._copy_to_startup(startup)
 

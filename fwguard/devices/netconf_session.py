@@ -18,10 +18,12 @@ from typing import Any, Final
 
 import paramiko
 from ncclient import NCClientError
-from ncclient.manager import make_device_handler
+from ncclient.manager import Manager, make_device_handler
+from ncclient.operations import RPCError, TimeoutExpiredError
 from ncclient.transport.errors import SessionCloseError, TransportError
 from ncclient.transport.session import NetconfBase
 from ncclient.transport.ssh import SSHSession
+from ncclient.xml_ import to_ele
 
 from fwguard.devices.protocol import Endpoint
 from fwguard.errors import AuthenticationError, DeviceUnreachableError, HostKeyChangedError, InputError
@@ -30,7 +32,13 @@ HELLO_BYTES: Final = 1 << 20
 MESSAGE_BYTES: Final = 32 << 20
 NOTIFICATIONS: Final = 256  # held back for a slow reader; beyond, the far side waits
 READ_BYTES: Final = 64 << 10
-HELLO_REST_S: Final = 0.02  # netconfd loses a request that arrives together with our hello
+HELLO_REST_S: Final = 0.02
+FIRST_ANSWER_S: Final = 1.0
+# A request that asks for nothing, and costs next to nothing.
+NOTHING: Final = (
+    '<get-config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><source><running/></source>'
+    '<filter type="subtree"/></get-config>'
+)
 KEY_TYPES: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
@@ -103,6 +111,7 @@ class PinnedSession(SSHSession):  # type: ignore[misc]  # ncclient is untyped
             self._channel.invoke_subsystem("netconf")
             self._connected = True
             self._post_connect(endpoint.answer_s)
+            self._first_answer(started + endpoint.connect_s + endpoint.answer_s)
         except paramiko.AuthenticationException as error:
             raise AuthenticationError(f"{self._name} rejects our key: {error}") from None
         except (paramiko.SSHException, NCClientError, OSError, EOFError) as error:
@@ -110,7 +119,18 @@ class PinnedSession(SSHSession):  # type: ignore[misc]  # ncclient is untyped
             raise DeviceUnreachableError(
                 f"{self._name}: no NETCONF session after {took:.1f} s: {str(error)[:200] or 'closed'}"
             ) from None
-        time.sleep(HELLO_REST_S)
+
+    def _first_answer(self, deadline: float) -> None:
+        """Ask for nothing until it is answered: netconfd loses a request that arrives with our hello."""
+        manager = Manager(self, self._device_handler, timeout=FIRST_ANSWER_S)
+        while True:
+            time.sleep(HELLO_REST_S)
+            try:
+                manager.dispatch(to_ele(NOTHING))
+                return
+            except (TimeoutExpiredError, RPCError):
+                if time.monotonic() > deadline:
+                    raise
 
     def send(self, message: str) -> None:
         """Send at once, or with the others when corked."""

@@ -13,7 +13,7 @@ from ncclient import NCClientError
 from ncclient.manager import Manager
 from ncclient.xml_ import to_ele
 
-from fwguard.devices.netconf_session import PinnedSession
+from fwguard.devices.netconf_session import NOTHING, PinnedSession
 from fwguard.devices.protocol import ChangeSeen, Endpoint
 from fwguard.errors import DeviceError, DeviceUnreachableError
 
@@ -25,10 +25,6 @@ _CHANGES: Final = {
 }
 HEARTBEAT_S: Final = 20.0
 STOP_S: Final = 0.5  # how late `stop` is seen
-_NOTHING: Final = (
-    '<get-config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><source><running/></source>'
-    '<filter type="subtree"/></get-config>'
-)
 
 
 class NetconfWatcher:
@@ -73,7 +69,7 @@ class NetconfWatcher:
             elif not session.connected:
                 raise DeviceUnreachableError(f"{self._where}: the stream of changes ended")
             elif beats and time.monotonic() >= beat_at:
-                manager.dispatch(to_ele(_NOTHING))
+                manager.dispatch(to_ele(NOTHING))
                 beat_at = time.monotonic() + self._heartbeat_s
 
 

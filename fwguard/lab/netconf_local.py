@@ -21,34 +21,41 @@ _HELLO: Final = (
     f'<hello xmlns="{BASE}"><capabilities>'
     "<capability>urn:ietf:params:netconf:base:1.0</capability></capabilities></hello>"
 )
+_NOTHING: Final = '<get-config><source><running/></source><filter type="subtree"/></get-config>'
 ANSWER_S: Final = 20.0
+ATTEMPTS: Final = 5
 
 
 class LocalSession:
     """One session of base:1.0. Raises DeviceError when netconfd is not there, refuses, or ends it."""
 
     def __init__(self) -> None:
-        self._child = subprocess.Popen(
-            [SUBSYSTEM, f"--ncxserver-sockname={PORT}@{SOCKET}"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env={**os.environ, "SSH_CONNECTION": f"127.0.0.1 0 127.0.0.1 {PORT}", "USER": "root"},
-        )  # fmt: skip
-        self._buffer = b""
-        self._notifications: list[str] = []
         self._number = 0
-        try:
-            self._receive(time.monotonic() + ANSWER_S)
-            self._send(_HELLO)
-        except DeviceError:
-            self.close()
-            raise
-        time.sleep(0.02)  # netconfd loses a request that arrives together with our hello
+        for attempt in range(ATTEMPTS):
+            self._child = subprocess.Popen(
+                [SUBSYSTEM, f"--ncxserver-sockname={PORT}@{SOCKET}"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                env={**os.environ, "SSH_CONNECTION": f"127.0.0.1 0 127.0.0.1 {PORT}", "USER": "root"},
+            )  # fmt: skip
+            self._buffer = b""
+            self._notifications: list[str] = []
+            try:
+                self._receive(time.monotonic() + ANSWER_S)
+                self._send(_HELLO)
+                time.sleep(0.02 * (attempt + 1))
+                self.ask(_NOTHING, answer_s=1.0)
+                return
+            except (DeviceError, TimeoutError) as error:
+                # netconfd loses, or misreads, a request that arrives together with our hello.
+                self.close()
+                failed = error
+        raise DeviceError(f"no session with netconfd: {failed}")
 
-    def ask(self, operation: str) -> str:
+    def ask(self, operation: str, *, answer_s: float = ANSWER_S) -> str:
         """Return the `<rpc-reply>` to an operation. Raises DeviceError with its rpc-error."""
         self._number += 1
         self._send(f'<rpc message-id="{self._number}" xmlns="{BASE}">{operation}</rpc>')
-        deadline = time.monotonic() + ANSWER_S
+        deadline = time.monotonic() + answer_s
         while True:
             message = self._receive(deadline)
             if "<notification" in message[:200]:
