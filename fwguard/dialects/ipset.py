@@ -16,13 +16,15 @@ from fwguard.dialects import netfilter_names as names
 from fwguard.errors import InputError, UnreadableError
 from fwguard.model.address import AddressSet, Family, parse_span
 from fwguard.model.intervals import Intervals
-from fwguard.model.matching import intersect
+from fwguard.model.matching import intersect, without
 from fwguard.model.policy import Match
 from fwguard.model.ports import ANY_PORT, TCP, UDP
 
 MAX_TEXT: Final = 64 << 20
+MAX_MEMBERS: Final = 500_000  # of all sets; the kernel takes 65 536 to a set unless told otherwise
 MAX_LINE: Final = 4096
 MAX_MATCHES: Final = 4096
+MAX_REST: Final = 1024  # products of everything that is not in a set
 TYPES: Final = {
     "bitmap:ip": ("ip",), "bitmap:ip,mac": ("ip", "mac"), "bitmap:port": ("port",), "hash:ip": ("ip",),
     "hash:mac": ("mac",), "hash:ip,mac": ("ip", "mac"), "hash:net": ("net",), "hash:net,net": ("net", "net"),
@@ -54,14 +56,19 @@ class NamedSet:
     volatile: bool = False  # has a timeout, or is filled by packets
     members: list[Member] = field(default_factory=list)
     parts: list[NamedSet] = field(default_factory=list)  # of a list:set, in its order
-    _known: dict[tuple[tuple[str, ...], Family], tuple[tuple[Match, ...], str]] = field(default_factory=dict)
+    _known: dict[tuple[tuple[str, ...], Family, bool], tuple[tuple[Match, ...], str]] = field(
+        default_factory=dict
+    )
 
-    def matches(self, directions: tuple[str, ...], family: Family) -> tuple[tuple[Match, ...], str]:
+    def matches(
+        self, directions: tuple[str, ...], family: Family, negated: bool = False
+    ) -> tuple[tuple[Match, ...], str]:
         """Return what a rule of `family` matches by `--match-set NAME directions`, and why not if unknown."""
-        key = (directions, family)
+        key = (directions, family, negated)
         if key not in self._known:
             try:
-                self._known[key] = (self._matches(directions, family), "")
+                matches = self._matches(directions, family)
+                self._known[key] = (_everything_but(matches) if negated else matches, "")
             except InputError as error:
                 self._known[key] = ((), str(error))
         return self._known[key]
@@ -97,9 +104,14 @@ class NamedSet:
         every = _spans(plain)
         if len(plain) == len(self.members):
             return every
-        for member in sorted(self.members, key=lambda one: -_size(self._span(one.values[0]))):
-            one = _spans([self._span(member.values[0])])
-            every = every - one if member.excluded else every | one
+        # Prefixes of one length are disjoint: from the widest to the narrowest, a length at a time.
+        lengths: dict[int, tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]] = {}
+        for member in self.members:
+            span = self._span(member.values[0])
+            lengths.setdefault(span[2] - span[1], ([], []))[member.excluded].append(span)
+        every = AddressSet()
+        for _, (included, excluded) in sorted(lengths.items(), reverse=True):
+            every = (every | _spans(included)) - _spans(excluded)
         return every
 
     def _span(self, text: str) -> tuple[int, int, int]:
@@ -157,11 +169,16 @@ def _spans(spans: list[tuple[int, int, int]]) -> AddressSet:
     )
 
 
-def _size(span: tuple[int, int, int]) -> int:
-    return span[2] - span[1]
+def _everything_but(matches: tuple[Match, ...]) -> tuple[Match, ...]:
+    rest: tuple[Match, ...] = (Match(),)
+    for match in matches:
+        rest = without(rest, (match,))
+        if len(rest) > MAX_REST:
+            raise InputError("everything but the set", expected=f"fewer than {MAX_REST} products")
+    return rest
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def service(text: str) -> Service:
     """Read "80", "tcp:80-90", "icmp:echo-request", "icmpv6:128/0" or "gre:0"."""
     protocol_word, colon, ports_word = text.partition(":")
@@ -194,6 +211,7 @@ class _Reader:
         self.sets: dict[str, NamedSet] = {}
         self.listed: NamedSet | None = None  # the block of `ipset list` that we are in
         self.in_members = False
+        self.members = 0
 
     def line(self, number: int, line: str) -> None:
         words = line.split()
@@ -283,6 +301,9 @@ class _Reader:
                 line=number,
                 expected=f"{named.kind.partition(':')[2]}",
             )
+        self.members += 1
+        if self.members > MAX_MEMBERS:
+            raise UnreadableError(f"more than {MAX_MEMBERS} members", line=number)
         named.members.append(Member(values, "nomatch" in words[1:]))
         try:
             for dimension, value in zip(TYPES[named.kind], values, strict=False):

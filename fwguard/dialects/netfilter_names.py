@@ -78,6 +78,7 @@ TCP_FLAGS: Final = {
     "FIN": FIN, "SYN": SYN, "RST": RST, "PSH": PSH, "ACK": ACK, "URG": URG, "ECE": ECE, "CWR": CWR,
     "ALL": FIN | SYN | RST | PSH | ACK | URG, "NONE": 0,
 }  # fmt: skip
+MAX_LIST: Final = 512
 SYN_MASK: Final = FIN | SYN | RST | ACK
 
 
@@ -96,7 +97,13 @@ def protocol_number(word: str) -> int | None:
 def _number(word: str, highest: int, what: str) -> int:
     """Read a number as iptables does: decimal, or hexadecimal after 0x."""
     try:
-        value = int(word, 16) if word[:2].lower() == "0x" else int(word) if word.isdecimal() else -1
+        value = (
+            int(word, 16)
+            if word[:2].lower() == "0x"
+            else int(word)
+            if word.isascii() and word.isdecimal()
+            else -1
+        )
     except ValueError:
         value = -1
     if not 0 <= value <= highest or len(word) > 12:
@@ -122,6 +129,8 @@ def port_span(text: str) -> Intervals:
 @lru_cache(maxsize=16384)
 def port_list(text: str) -> Intervals:
     """Read the comma list of the multiport match."""
+    if len(text) > MAX_LIST:
+        raise InputError(f"a list of {len(text)} characters", expected="at most 15 ports")
     spans = [port_span(word) for word in text.split(",")]
     return Intervals.of(*(pair for span in spans for pair in span))
 

@@ -18,11 +18,14 @@ from fwguard.dialects.iptables.options import UNDECIDED_MODULES, Option, Parsed
 from fwguard.errors import InputError
 from fwguard.model.address import ANY_ADDRESS, ANY_V4, ANY_V6, AddressSet, Family, parse_span
 from fwguard.model.intervals import Intervals
-from fwguard.model.matching import intersect, without
+from fwguard.model.matching import intersect
 from fwguard.model.policy import ANY_STATE, CtState, InterfaceSet, Match
 from fwguard.model.ports import ANY_PORT, ANY_PROTOCOL
 
 MAX_MATCHES: Final = 4096  # products of one rule; beyond, the condition is unknown
+MAX_TEXT_MATCHES: Final = 500_000  # products of all rules of a text that sets and ports multiply
+CACHED_CHARS: Final = 256
+MAX_INTERFACE: Final = 16  # IFNAMSIZ, with room for a final +
 NOT_NEW: Final = ANY_STATE - {CtState.NEW}
 STATES: Final = {state.name: state for state in CtState}
 ANYTHING: Final = Match()
@@ -35,6 +38,7 @@ class Surroundings:
     family: Family
     sets: Mapping[str, NamedSet] | None = None
     rewritten: bool = False  # a DNAT of this family may stand before: the original target is not this one
+    budget: int = MAX_TEXT_MATCHES
 
 
 @dataclass(slots=True)
@@ -64,7 +68,8 @@ def conditions(parsed: Parsed, around: Surroundings) -> Conditions:
         fields["unknown"] = "; ".join(dict.fromkeys(unknown))[:512]
     matches: tuple[Match, ...] = (Match(**fields),) if fields else (ANYTHING,)  # type: ignore[arg-type]
     for choices in alternatives:
-        if len(matches) * len(choices) > MAX_MATCHES:
+        around.budget -= len(matches) * len(choices)
+        if len(matches) * len(choices) > MAX_MATCHES or around.budget < 0:
             problems.append(f"{len(matches) * len(choices)} combinations")
             matches = tuple(replace(one, unknown=one.unknown or problems[-1]) for one in matches)
             continue
@@ -108,7 +113,7 @@ def _decide(
         name = "ingress" if option.name == "--in-interface" else "egress"
         if name in fields:
             raise InputError("stands twice")
-        if "*" in value:
+        if "*" in value or len(value) > MAX_INTERFACE:
             raise InputError(f"interface {value[:20]!r}")
         fields[name] = interface_set(value, negated)
     elif kind == "protocol":
@@ -218,14 +223,9 @@ def _named_set(option: Option, around: Surroundings, alternatives: list[tuple[Ma
         raise InputError(
             f"set {name[:40]!r} is not given", expected="the output of ipset save beside the rules"
         )
-    matches, why = found.matches(directions, around.family)
+    matches, why = found.matches(directions, around.family, option.negated)
     if why:
         raise InputError(f"set {name[:40]!r}: {why}")
-    if option.negated:
-        members = len(matches)
-        matches = without((ANYTHING,), matches) if members <= 64 else ()
-        if members > 64 or len(matches) > MAX_MATCHES:
-            raise InputError(f"everything but set {name[:40]!r}", expected="fewer than 64 kinds of members")
     alternatives.append(matches)
 
 
@@ -237,12 +237,16 @@ def interface_set(word: str, negated: bool) -> InterfaceSet:
     return InterfaceSet(frozenset({word[:-1] + "*" if word.endswith("+") else word}), negated)
 
 
-@lru_cache(maxsize=65536)
 def address_set(text: str, family: Family, negated: bool, is_range: bool) -> tuple[AddressSet, bool]:
     """Read a comma list of addresses with prefix length or mask (or a range), and whether that is exact.
 
     A mask with holes covers a part of what is returned. Raises InputError for names and the other family.
     """
+    read = _cached_addresses if len(text) <= CACHED_CHARS else _addresses
+    return read(text, family, negated, is_range)
+
+
+def _addresses(text: str, family: Family, negated: bool, is_range: bool) -> tuple[AddressSet, bool]:
     v4: list[tuple[int, int]] = []
     v6: list[tuple[int, int]] = []
     exact = True
@@ -263,6 +267,9 @@ def address_set(text: str, family: Family, negated: bool, is_range: bool) -> tup
     if negated:
         return (everything - addresses if exact else everything), exact
     return (ANY_ADDRESS if addresses == everything else addresses), exact
+
+
+_cached_addresses = lru_cache(maxsize=65536)(_addresses)
 
 
 def _mask_length(mask: str) -> tuple[int, bool]:

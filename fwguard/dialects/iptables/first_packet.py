@@ -12,13 +12,17 @@ from typing import Final
 
 from fwguard.dialects.iptables.nat import CHANGES_TARGET
 from fwguard.model.address import ANY_ADDRESS, AddressSet
+from fwguard.model.intervals import Intervals
 from fwguard.model.matching import Region, intersect, share
 from fwguard.model.policy import ANY_STATE, Action, CtState, Match, NatKind, NatRule, Rule
 from fwguard.model.ports import ANY_PORT
 
 Rules = Mapping[str, list[Rule]]
 TAKES_OUT: Final = re.compile(r"-j (?:NOTRACK|CT (?:.* )?--notrack)\b")
+KEEPS_WITHIN: Final = (NatKind.DNAT, NatKind.NETMAP)
+MAX_SPANS: Final = 1024
 MAX_UNTRACKED: Final = 256
+MAX_COMPARED: Final = 2_000_000  # untracked packets times rules
 MAX_DEPTH: Final = 64
 MAX_VISITS: Final = 100_000
 BEFORE_NAT: Final = ("raw PREROUTING", "mangle PREROUTING")
@@ -46,19 +50,23 @@ def judge_before_nat(rules: Rules, family: str, translated: Sequence[NatRule]) -
     changing = [rule for rule in translated if rule.kind in CHANGES_TARGET and rule.matches]
     if not changing:
         return
-    inner = AddressSet()
-    outer = AddressSet()
-    for nat in changing:
-        inner |= nat.to if nat.kind in (NatKind.DNAT, NatKind.NETMAP) and nat.to else ANY_ADDRESS
-        for match in nat.matches:
-            outer |= match.target
-    touched = inner | outer
+    inner = _union([nat.to if nat.kind in KEEPS_WITHIN and nat.to else ANY_ADDRESS for nat in changing])
+    touched = _union([inner, *(match.target for nat in changing for match in nat.matches)])
     for place in BEFORE_NAT:
         for chain in reachable(rules, f"{family} {place}").values():
             for index, rule in enumerate(chain):
                 widened = tuple(_widened(match, touched, inner) for match in rule.matches)
                 if widened != rule.matches:
                     chain[index] = replace(rule, matches=widened)
+
+
+def _union(parts: Sequence[AddressSet]) -> AddressSet:
+    """Return all addresses of all parts; a little too many where they would be very many intervals."""
+    whole = AddressSet(
+        Intervals.of(*(pair for part in parts for pair in part.v4)),
+        Intervals.of(*(pair for part in parts for pair in part.v6)),
+    )
+    return whole if len(whole.v4.pairs) + len(whole.v6.pairs) <= MAX_SPANS else ANY_ADDRESS
 
 
 def _widened(match: Match, touched: AddressSet, inner: AddressSet) -> Match:
@@ -84,6 +92,8 @@ def follow_untracked(rules: Rules, family: str) -> None:
         if not search.found:
             continue
         untracked = tuple(search.found)
+        if len(untracked) * sum(len(chain) for chain in rules.values()) > MAX_COMPARED:
+            untracked = (Match(unknown="one of many NOTRACK rules"),)
         done: set[str] = set()
         for table in ("mangle", "filter", "security"):
             for hook in hooks:
@@ -132,7 +142,9 @@ def _apply(rules: Rules, base: str, untracked: tuple[Match, ...], done: set[str]
         done.add(key)
         chain = rules[key]
         for index, rule in enumerate(chain):
-            matches = tuple(one for match in rule.matches for one in _for_untracked(match, untracked))
+            many = len(rule.matches) * len(untracked) > MAX_UNTRACKED
+            among = (Match(unknown="one of many NOTRACK rules"),) if many else untracked
+            matches = tuple(one for match in rule.matches for one in _for_untracked(match, among))
             if matches != rule.matches:
                 chain[index] = replace(rule, matches=matches)
             if rule.jump:

@@ -22,7 +22,7 @@ from fwguard.model.policy import Match, NatKind, NatRule, Unread
 MAX_RULES: Final = 20_000
 MAX_REGION: Final = 64
 MAX_DEPTH: Final = 128
-MAX_VISITS: Final = 100_000
+MAX_VISITS: Final = 300_000  # matches looked at
 CHANGES_TARGET: Final = frozenset({NatKind.DNAT, NatKind.REDIRECT, NatKind.NETMAP, NatKind.UNKNOWN})
 
 
@@ -86,7 +86,7 @@ class _Flattening:
         """Walk one chain with what may reach it. A jump takes nothing off: what is not translated there
         comes back, and what is has met an earlier rule of the list."""
         for line in self.chains.get(name, []):
-            self.visits += 1
+            self.visits += len(region) * max(1, len(line.matches))
             if self.gave_up or len(into) > MAX_RULES or depth > MAX_DEPTH or self.visits > MAX_VISITS:
                 self._give_up(line, into)
                 return
@@ -102,9 +102,11 @@ class _Flattening:
 
     def _left(self, region: Region, line: NatLine) -> Region:
         """Return what does not leave the chain here, as far as anybody knows."""
-        rest = without(region, line.matches)
-        if len(rest) > MAX_REGION:
-            return (Match(unknown="what earlier NAT rules left over"),)
+        rest = region
+        for match in line.matches:
+            rest = without(rest, (match,))
+            if len(rest) > MAX_REGION:
+                return (Match(unknown="what earlier NAT rules left over"),)
         if any(match.unknown for match in line.matches):
             return tuple(replace(one, unknown=one.unknown or f"not {line.command.text[:80]}") for one in rest)
         return rest

@@ -60,6 +60,9 @@ ONE_WORD: Final = frozenset({
 })  # fmt: skip
 
 
+MAX_WORDS: Final = 255  # iptables-restore takes no more (MAX_ARGC)
+
+
 class Option(NamedTuple):
     """One option: its one name, its values, whether `!` stood before it, and whose module it is."""
 
@@ -90,6 +93,10 @@ class Parsed:
 def parse_rule(words: list[str]) -> Parsed:
     """Read the words after the chain's name. Never raises: what is odd is said in `problems`."""
     parsed = Parsed()
+    if len(words) > MAX_WORDS:
+        parsed.problems.append(f"{len(words)} words")
+        parsed.torn = True
+        return parsed
     owner = ""  # "" core, "-j" the target, else a match module
     negated = False
     position, end = 0, len(words)
