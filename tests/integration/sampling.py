@@ -47,6 +47,8 @@ class Sampler:
             if packet is None:
                 continue
             ends = frozenset({(packet.source, packet.sport), (packet.target, packet.dport)})
+            if packet.protocol in (47, 50):  # without ports, source NAT cannot tell two senders apart
+                ends = frozenset({(packet.target, 0)})
             key = (ends, packet.protocol, packet.icmp_type)
             if key not in seen:
                 seen.add(key)

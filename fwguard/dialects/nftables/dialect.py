@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from fwguard.dialects.nftables.canonical import canonical_text
@@ -45,7 +48,8 @@ class Nftables:
 
         In JSON a line is the place of an object in its list, from 1.
         """
-        return read_ruleset(_parsed(text)).policy
+        with _collector_at_rest():
+            return read_ruleset(_parsed(text)).policy
 
     def write(self, change: Change, text: str) -> TextEdit:
         """Return the text with the change; its other bytes stay as they are.
@@ -59,6 +63,18 @@ class Nftables:
     def canonical(self, text: str) -> str:
         """Return the text as it is compared; text and JSON of one kernel differ in their spelling."""
         return canonical_text(_parsed(text))
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Keep the cycle collector from walking a million tokens again and again: reading makes no cycles."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _parsed(text: str) -> Ruleset:

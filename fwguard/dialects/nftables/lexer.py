@@ -18,14 +18,19 @@ WORD, STRING, SIGN, BREAK = "word", "string", "sign", "break"
 # An IPv6 or MAC address has two colons at least and only hexadecimal digits between them; it comes
 # before words and signs, so that `22:accept` stays three tokens and `::1` is one.
 _IP6: Final = r"(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}|[0-9A-Fa-f]{0,4})(?![\w:.])"
+_BLANK: Final = r"(?:[ \t\r]++|\\\r?\n|\#[^\n]*+)*+"
+_BLANKS: Final = re.compile(_BLANK)
 _TOKEN: Final = re.compile(
     rf"""
-      (?P<blank>(?:[ \t\r]|\\\r?\n)+|\#[^\n]*)
-    | (?P<break>\n|;)
+    {_BLANK}  # blanks, continued lines and comments; never taken back
+    (?:
+      (?P<break>\n|;)
     | (?P<string>"[^"\n]*")
     | (?P<address>{_IP6}(?:/\d+)?(?:-{_IP6})?)
-    | (?P<word>[$@]?[A-Za-z0-9_\\][A-Za-z0-9_./*\\-]*|\*)
+    | (?P<word>[$@]?[A-Za-z0-9_](?:[A-Za-z0-9_./*-]|\\\*)*|\*)
     | (?P<sign>!=|==|<=|>=|<<|>>|[{{}}()\[\],:.!<>=&|^/+~@$-])
+    | (?P<end>\Z)
+    )
     """,
     re.VERBOSE,
 )
@@ -94,15 +99,14 @@ def tokens_of(source: Source) -> list[Token]:
     opened: list[int] = []
     at = 0
     new = tuple.__new__
-    for found in _TOKEN.finditer(text):
-        start, end = found.span()
-        if start != at:
+    match = _TOKEN.match
+    while (found := match(text, at)) is not None:
+        group = found.lastgroup or ""
+        if group == "end":
+            at = len(text)
             break
-        at = end
-        group = found.lastgroup
-        if group == "blank":
-            continue
-        word = found.group()
+        start, at = found.span(group)
+        word = text[start:at]
         if group == "string":
             word = word[1:-1]
         elif word == "{":
@@ -117,8 +121,9 @@ def tokens_of(source: Source) -> list[Token]:
             if not opened:
                 raise UnreadableError("a } that closes nothing", line=source.line(start))
             opened.pop()
-        out.append(new(Token, (word, _KINDS[group or ""], start, end)))
+        out.append(new(Token, (word, _KINDS[group], start, at)))
     if at != len(text):
+        at = _BLANKS.match(text, at).end()  # type: ignore[union-attr]
         raise UnreadableError(
             f"character {text[at]!r}",
             line=source.line(at),
