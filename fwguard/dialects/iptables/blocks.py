@@ -15,7 +15,7 @@ from fwguard.model.policy import Unread
 
 MAX_TEXT: Final = 64 << 20  # characters
 MAX_LINE: Final = 64 << 10  # iptables-restore itself stops at 10 240
-MAX_RULES: Final = 500_000
+MAX_RULES: Final = 200_000
 MAX_CHAIN_NAME: Final = 256
 
 TABLES: Final = ("raw", "mangle", "nat", "filter", "security")

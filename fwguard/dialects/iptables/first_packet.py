@@ -5,12 +5,13 @@ Source: iptables(8) TABLES; iptables-extensions(8) NOTRACK, CT.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from fwguard.dialects.iptables.blocks import split_words
 from fwguard.dialects.iptables.nat import CHANGES_TARGET
+from fwguard.dialects.iptables.options import parse_rule
 from fwguard.model.address import ANY_ADDRESS, AddressSet
 from fwguard.model.intervals import Intervals
 from fwguard.model.matching import Region, intersect, share
@@ -18,7 +19,6 @@ from fwguard.model.policy import ANY_STATE, Action, CtState, Match, NatKind, Nat
 from fwguard.model.ports import ANY_PORT
 
 Rules = Mapping[str, list[Rule]]
-TAKES_OUT: Final = re.compile(r"-j (?:NOTRACK|CT (?:.* )?--notrack)\b")
 KEEPS_WITHIN: Final = (NatKind.DNAT, NatKind.NETMAP)
 MAX_SPANS: Final = 1024
 MAX_UNTRACKED: Final = 256
@@ -100,6 +100,15 @@ def follow_untracked(rules: Rules, family: str) -> None:
                 _apply(rules, f"{family} {table} {hook}", untracked, done)
 
 
+def _takes_out(rule: Rule) -> bool:
+    """Tell whether a rule of the raw table ends tracking for what it matches."""
+    if rule.action is not Action.CONTINUE or "notrack" not in rule.text.lower():
+        return False
+    parsed = parse_rule(split_words(rule.text, rule.line))
+    has_option = any(option.name == "--notrack" for option in parsed.target_options)
+    return parsed.target == "NOTRACK" or (parsed.target == "CT" and has_option)
+
+
 class _Untracked:
     """Finds the packets that NOTRACK rules take out of tracking, walking the raw table in its order."""
 
@@ -126,7 +135,7 @@ class _Untracked:
                 self.decided.extend(reached)
             elif rule.action in (Action.RETURN, Action.GOTO):
                 left.extend(reached)
-            elif TAKES_OUT.search(rule.text):
+            elif _takes_out(rule):
                 doubtful = share(reached, (*self.decided, *left))
                 why = "unless an earlier rule of the raw table decides" if doubtful else ""
                 self.found.extend(replace(match, unknown=match.unknown or why) for match in reached)
