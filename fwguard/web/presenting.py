@@ -1,0 +1,99 @@
+"""How times, digests and changed lines look on a page: filters and tests that every template has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from flask import Flask, request
+from flask_babel import format_datetime
+from flask_security import current_user
+from markupsafe import Markup
+
+from fwguard.web.menu import menu
+from fwguard.web.shield import house_now, is_approver, is_fresh, is_staff
+from fwguard.web.texts import gettext, ngettext
+from fwguard.web.wording import name_of, risk_name, tone_of
+
+_MINUTE_S: Final = 60
+_HOUR_S: Final = 3600
+_DAY_S: Final = 86400
+
+
+class Line(NamedTuple):
+    """One line of a change: `kind` is "added", "removed", "part" or "same"."""
+
+    kind: str
+    text: str
+
+
+def install_presenting(app: Flask) -> None:
+    """Give the filters and what every page asks about its reader to all templates."""
+    app.jinja_env.filters.update(
+        moment=moment,
+        ago=ago,
+        changed=changed_lines,
+        named=name_of,
+        tone=tone_of,
+        risk=risk_name,
+        short=short,
+    )
+    app.context_processor(_reader)
+
+
+def _reader() -> dict[str, object]:
+    return {
+        "person": current_user,
+        "menu": menu,
+        "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
+        "is_staff": is_staff(),
+        "is_approver": is_approver(),
+        "is_fresh": is_fresh,
+        "desk_address": house_now().settings.desk_address,
+    }
+
+
+def moment(at: datetime | None, nothing: str = "") -> str | Markup:
+    """Return a time as people in Paris read it, with the exact one for machines; `nothing` for None."""
+    if at is None:
+        return nothing
+    shown = format_datetime(at, "d MMM y, HH:mm")
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), shown)
+
+
+def ago(at: datetime | None) -> str:
+    """Return how long ago something was, in its largest unit."""
+    if at is None:
+        return gettext("never")
+    return span(house_now().clock() - at)
+
+
+def span(length: timedelta) -> str:
+    """Return a length of time in its largest unit."""
+    seconds = max(int(length.total_seconds()), 0)
+    if seconds < _MINUTE_S:
+        return gettext("less than a minute")
+    if seconds < _HOUR_S:
+        return ngettext("%(num)d minute", "%(num)d minutes", seconds // _MINUTE_S)
+    if seconds < _DAY_S:
+        return ngettext("%(num)d hour", "%(num)d hours", seconds // _HOUR_S)
+    return ngettext("%(num)d day", "%(num)d days", seconds // _DAY_S)
+
+
+def short(digest: str) -> str:
+    """Return the start of a digest, enough to tell two apart by eye."""
+    return digest[:12]
+
+
+def changed_lines(text: str) -> Iterable[Line]:
+    """Yield the lines of a change with what each of them is."""
+    for line in text.splitlines():
+        if line.startswith("+"):
+            yield Line("added", line)
+        elif line.startswith("-"):
+            yield Line("removed", line)
+        elif line.startswith("[") and line.endswith("]"):
+            yield Line("part", line[1:-1])
+        else:
+            yield Line("same", line)
