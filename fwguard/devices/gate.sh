@@ -65,14 +65,24 @@ function put_in_order(name, n,    i, j, text) { # beyond 500 tables there is no 
     }
     for (i = 1; i <= n; i++) printf "%s", tables[name, i] > ("out/" name)
 }
+function add(to, line) { # appending to a long text copies it: by pieces, so that it is seldom
+    piece[to] = piece[to] line "\n"
+    if (length(piece[to]) > 16384) { text_of[to] = text_of[to] piece[to]; piece[to] = "" }
+}
+function taken(from,    text) {
+    text = text_of[from] piece[from]
+    delete text_of[from]; delete piece[from]
+    return text
+}
 FNR == 1 { part = FILENAME }
 part == "listed" || part == "nft" {
-    table[part] = table[part] $0 "\n"
+    add(part, $0)
+    if (part == "nft") made[part] += 0
     if ($0 != "}") next
-    if (part == "listed") known[table[part]]++
-    else if (known[table[part]] > 0) { known[table[part]]--; gone++ }
-    else tables[part, ++made[part]] = table[part]
-    table[part] = ""
+    whole = taken(part)
+    if (part == "listed") known[whole]++
+    else if (known[whole] > 0) { known[whole]--; gone++ }
+    else tables[part, ++made[part]] = whole
     next
 }
 part ~ /tables/ {
@@ -81,10 +91,11 @@ part ~ /tables/ {
     if (/^\*/) skipped = (part substr($0, 2)) in foreign
     if (skipped) next
     if (/^:/) sub(/\[[0-9]+:[0-9]+\]$/, "[0:0]")
-    table[part] = table[part] $0 "\n"
+    add(part, $0)
+    made[part] += 0
     # A legacy table cannot be removed, only emptied: empty is absent.
     if (part !~ /legacy$/ || /^-/ || (/^:/ && $2 != "ACCEPT")) used[part] = 1
-    if (/^COMMIT$/) { if (used[part]) tables[part, ++made[part]] = table[part]; table[part] = ""; used[part] = 0 }
+    if (/^COMMIT$/) { whole = taken(part); if (used[part]) tables[part, ++made[part]] = whole; used[part] = 0 }
     next
 }
 part == "ipset" {
@@ -92,8 +103,9 @@ part == "ipset" {
     if (at) { tail = substr($0, at); $0 = substr($0, 1, at - 1) }
     if ($1 == "create") { sub(/ initval 0x[0-9a-f]+/, ""); sub(/ hashsize [0-9]+/, "") }
     else { sub(/ packets [0-9]+ bytes [0-9]+/, ""); sub(/ timeout [1-9][0-9]*/, "") }
-    if (!($2 in sets)) { names[++set_count] = $2 }
-    sets[$2] = sets[$2] $0 tail "\n"
+    if ($1 == "create") { listed[$2] = ($3 ~ /^list:/); print $0 tail > "creates" }
+    else if (listed[$2]) print $0 tail > "members" # their order has a meaning
+    else print $0 tail > "entries"
     next
 }
 part ~ /^ip[46]$/ && /^[0-9]+:\t/ { # a rule; the defaults are said only when they are missing
@@ -128,19 +140,12 @@ BEGIN {
     default_rule["32767: from all lookup default"]
 }
 END {
-    for (part in table) {
-        if (part == "listed") continue
+    for (part in made) {
         put_in_order(part, made[part])
-        printf "%s", table[part] > ("out/" part)
+        printf "%s", taken(part) > ("out/" part)
     }
-    if ("listed" in table) print gone + 0 > "gone"
-    for (i = 2; i <= set_count; i++) {
-        name = names[i]
-        for (j = i - 1; j > 0 && names[j] > name; j--) names[j + 1] = names[j]
-        names[j + 1] = name
-    }
-    for (i = 1; i <= set_count; i++) printf "%s", sets[names[i]] > "out/ipset"
     for (i in ARGV) asked[ARGV[i]]
+    if ("listed" in asked) print gone + 0 > "gone"
     for (rule in default_rule) for (v = 4; v <= 6; v += 2)
         if ((("ip" v) in asked) && !(("ip" v rule) in seen) && !(v == 6 && rule ~ /^32767/)) print "missing " rule > ("out/rules" v)
 }'
@@ -165,10 +170,9 @@ proven() {
         "no $key") return 1 ;;
     esac
     verdict=no
-    grep '^create ' out/ipset > sets
     # shellcheck disable=SC2016
     if unshare -n sh -c '
-        [ ! -s sets ] || ipset restore < sets || exit
+        [ ! -s creates ] || ipset restore < creates || exit
         [ ! -s out/iptables ] || iptables-nft-restore < out/iptables || exit
         [ ! -s out/ip6tables ] || ip6tables-nft-restore < out/ip6tables || exit
         while read -r table; do nft -s list table $table || exit; done < ask' > again 2> again.err
@@ -207,7 +211,7 @@ gather() {
         legacy_pids="$legacy_pids$!"
     fi
     if command -v ipset > /dev/null && { [ ! -d /sys/module ] || [ -d /sys/module/ip_set ]; }; then
-        ipset -sorted save > ipset 2> ipset.err &
+        ipset save > ipset 2> ipset.err &
         ipset_pid=$!
     fi
     printf 'route show table all\nrule show\n' > asked
@@ -241,6 +245,11 @@ gather() {
     awk "$tidy" "$@" 2> awk.err || failed="$failed awk: $(head -c 300 awk.err)"
     [ -z "$copy_pid" ] || wait "$copy_pid" || copy_each
     [ -z "$failed" ] || return 1
+    if [ -s ipset ]; then # `ipset -sorted` needs a minute for 60 000 entries
+        : >> entries
+        : >> members
+        { sort creates && sort entries && sort -s -k 2,2 members; } > out/ipset || return 1
+    fi
     [ $asked = 0 ] || leave_out_iptables_tables
 }
 

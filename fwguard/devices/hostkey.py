@@ -71,5 +71,6 @@ def check_host_key(shown: paramiko.PKey, pinned: str, *, device: str) -> None:
     now = f"{shown.get_name()} {shown.get_base64()}"
     raise HostKeyChangedError(
         f"{device} shows the host key {host_key_fingerprint(now)}, not the pinned "
-        f"{host_key_fingerprint(pinned)}: nothing was sent to it. Ask the client whether the server was reinstalled; pin the new key only then"
+        f"{host_key_fingerprint(pinned)}: nothing was sent to it. "
+        "Was the server reinstalled? Pin the new key only once its client says so"
     )

@@ -45,7 +45,7 @@ class SshWatcher:
             session.close()
 
     def _lines(self, channel: paramiko.Channel, stop: Event) -> Iterator[str]:
-        """Lines until `stop`, each cut to what is shown. Raises DeviceError at its end, or when all is silent."""
+        """Lines until `stop`, each cut to what is shown. Raises DeviceError at its end or when silent."""
         channel.settimeout(_LOOK_S)
         heard = time.monotonic()
         allowed_s = _STARTS_S + self._endpoint.answer_s

@@ -1,0 +1,27 @@
+"""The table of transports."""
+
+from __future__ import annotations
+
+from fwguard.devices.open import DEVICES, WATCHERS, open_watcher
+from fwguard.devices.protocol import Endpoint
+from fwguard.devices.ssh_watcher import SshWatcher
+from fwguard.model.inventory import Firewall, Platform, Transport
+
+
+def test_every_transport_has_its_device_and_watcher() -> None:
+    """A new one is a line in each table."""
+    assert set(Transport) == set(DEVICES) == set(WATCHERS)
+
+
+def test_a_watcher_connects_only_when_it_runs() -> None:
+    """So that a firewall that is off costs nothing to list."""
+    firewall = Firewall(
+        name="fw1",
+        client="acme",
+        platform=Platform.LINUX,
+        transport=Transport.SSH,
+        address="127.0.0.1",
+        port=1,
+        username="root",
+    )
+    assert isinstance(open_watcher(Endpoint(firewall=firewall, private_key="", host_key="")), SshWatcher)
