@@ -35,9 +35,7 @@ def apply_change(change: Change, tops: list[Node]) -> list[Node]:
         raise InputError(f"an entry or mapping named {change.tag} exists", expected="an unused tag")
     touched: dict[int, Node] = {}
     for opening in change.openings:
-        for family in (Family.V4, Family.V6):
-            if not opening.families & family:
-                continue
+        for family in _families(opening):
             entries = list(_entries(opening, family))
             for aces, index in _places(tops, opening, family):
                 aces.children[index:index] = [_copy(entry) for entry in entries]
@@ -47,6 +45,17 @@ def apply_change(change: Change, tops: list[Node]) -> list[Node]:
     if change.redirections:
         _nat(tops).children.append(_instance(change, tops))
     return [node for _, node in _tagged(change.tag, tops)]
+
+
+def _families(opening: Opening) -> list[Family]:
+    """Return the IP versions to write: ICMP and ICMPv6 each mean something in one alone."""
+    alone = {ICMP: Family.V4, ICMPV6: Family.V6}.get(opening.protocol, Family.BOTH)
+    found = [family for family in (Family.V4, Family.V6) if family & opening.families & alone]
+    if not found:
+        raise InputError(
+            f"{show_protocol(opening.protocol)} to {opening.target}", expected="its own IP version"
+        )
+    return found
 
 
 def _copy(node: Node) -> Node:
@@ -165,8 +174,6 @@ def _entries(opening: Opening, family: Family) -> Iterator[Node]:
         raise InputError(f"more than {MAX_ENTRIES} entries", expected="fewer prefixes and port ranges")
     word = "ipv4" if family == Family.V4 else "ipv6"
     protocol = opening.protocol
-    if protocol in (ICMP, ICMPV6) and protocol != (ICMP if family == Family.V4 else ICMPV6):
-        return
     for source in sources:
         for target in targets:
             for condition in conditions:

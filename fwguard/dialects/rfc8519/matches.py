@@ -11,6 +11,7 @@ from fwguard.dialects.rfc8519.tree import Node
 from fwguard.errors import InputError
 from fwguard.model.address import ANY_ADDRESS, ANY_V4, ANY_V6, AddressSet, Family
 from fwguard.model.intervals import Intervals
+from fwguard.model.matching import is_empty
 from fwguard.model.policy import ANY_INTERFACE, ANY_STATE, CtState, InterfaceSet, Match
 from fwguard.model.ports import ANY_PORT, ANY_PROTOCOL, ICMP, ICMPV6, TCP, UDP
 
@@ -63,7 +64,8 @@ def read_matches(matches: Node, family: Family, note: Note) -> tuple[Match, ...]
             )
         else:
             reader(fields, node)
-    return tuple(_product(fields, version) for version in _versions(fields))
+    products = (_product(fields, version) for version in _versions(fields))
+    return tuple(match for match in products if not is_empty(match))
 
 
 def _versions(fields: _Fields) -> list[Family]:
