@@ -261,12 +261,13 @@ def _lookup_one(selector: Selector, texts: list[str], words: str, *, negated: bo
     if not texts:
         return (selector.base,) if negated else NEVER
     if selector.kind is Kind.TCP_FLAGS:
-        wanted = {_or_of(selector, text) for text in texts}
+        wanted = {or_of(selector, text) for text in texts}
         return (selector.base,) if (SYN in wanted) is not negated else NEVER
     return compare(selector, "!=" if negated else "in", texts, words)
 
 
-def _or_of(selector: Selector, text: str) -> int:
+def or_of(selector: Selector, text: str) -> int:
+    """Return the bits of `a|b`."""
     value = 0
     for word in text.split("|"):
         value |= bits(selector, word)
@@ -287,5 +288,5 @@ def complement(base: Region, boxes: list[Match], words: str) -> Region:
 
 __all__ = [
     "ANYTHING", "NEVER", "V4", "V6", "bits", "compare", "compare_bits", "complement", "cross", "lookup",
-    "masked_address", "unknown",
+    "masked_address", "or_of", "unknown",
 ]  # fmt: skip

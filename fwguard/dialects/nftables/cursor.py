@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from fwguard.dialects.nftables.lexer import STRING, WORD, Token
-from fwguard.dialects.nftables.parse import split_elements
 from fwguard.dialects.nftables.ruleset import SetText, TableText
 from fwguard.dialects.nftables.selectors import Selector, selector_at
+from fwguard.dialects.nftables.stream import split_elements
 from fwguard.dialects.nftables.values import NotUnderstood
 
 OPERATORS: Final = {
@@ -114,18 +114,19 @@ class Cursor:
 
     def skip_expression(self) -> None:
         """Take an expression that sets something the model does not have, whatever it says."""
-        self._skip_primary()
+        self.skip_primary()
         while True:
             word = self.peek()
             if word in BINARY or word in (".", "-", ",", ":") or word in ("map", "vmap"):
                 self.at += 1
-                self._skip_primary()
+                self.skip_primary()
             elif word in ("mod", "offset", "seed"):
                 self.at += 2
             else:
                 return
 
-    def _skip_primary(self) -> None:
+    def skip_primary(self) -> None:
+        """Take one operand of an expression."""
         if self.peek() == "(":
             depth = 0
             while self.at < self.end:
