@@ -20,7 +20,7 @@ from fwguard.model.snapshot import Snapshot
 from fwguard.model.warrant import Warrant
 
 if TYPE_CHECKING:
-    from conftest import Box
+    from tests.integration.devices.conftest import Box
 
 pytestmark = pytest.mark.integration
 Connect = Callable[..., SshDevice]

@@ -18,7 +18,7 @@ from fwguard.devices.ssh_watcher import SshWatcher
 from fwguard.errors import DeviceError
 
 if TYPE_CHECKING:
-    from conftest import Box
+    from tests.integration.devices.conftest import Box
 
 pytestmark = pytest.mark.integration
 Until = Callable[..., bool]
