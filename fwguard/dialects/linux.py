@@ -13,6 +13,7 @@ from typing import Final
 
 from fwguard.dialects import iproute2, ipset
 from fwguard.dialects.iptables import IPTABLES
+from fwguard.dialects.named_sets import NamedSet
 from fwguard.dialects.nftables import NFTABLES
 from fwguard.errors import InputError, UnreadableError
 from fwguard.model.address import Family, parse_span
@@ -51,7 +52,7 @@ class _Text:
     part: str
     text: str
     family: Family | None
-    sets: Mapping[str, ipset.NamedSet]
+    sets: Mapping[str, NamedSet]
 
     @property
     def is_nft(self) -> bool:

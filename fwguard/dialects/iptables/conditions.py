@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import Final
 
 from fwguard.dialects import netfilter_names as names
-from fwguard.dialects.ipset import NamedSet
 from fwguard.dialects.iptables.options import UNDECIDED_MODULES, Option, Parsed
+from fwguard.dialects.named_sets import NamedSet
 from fwguard.errors import InputError
 from fwguard.model.address import ANY_ADDRESS, ANY_V4, ANY_V6, AddressSet, Family, parse_span
 from fwguard.model.intervals import Intervals

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from fwguard.dialects.ipset import NamedSet
 from fwguard.dialects.iptables.canonical import canonical
 from fwguard.dialects.iptables.reader import NAME, read_policy
 from fwguard.dialects.iptables.writer import write_change
+from fwguard.dialects.named_sets import NamedSet
 from fwguard.model.address import Family
 from fwguard.model.change import Change, TextEdit
 from fwguard.model.policy import Policy

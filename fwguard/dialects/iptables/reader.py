@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fwguard.dialects.ipset import NamedSet
 from fwguard.dialects.iptables import first_packet
 from fwguard.dialects.iptables.blocks import Blocks, ChainBlock, Command, TableBlock, split_blocks
 from fwguard.dialects.iptables.conditions import Surroundings, conditions
 from fwguard.dialects.iptables.nat import NatLine, Translations, translations
 from fwguard.dialects.iptables.options import Parsed, parse_rule
 from fwguard.dialects.iptables.targets import CONTINUE, KNOWN, VERDICTS, leads_to
+from fwguard.dialects.named_sets import NamedSet
 from fwguard.errors import UnreadableError
 from fwguard.model.address import Family
 from fwguard.model.policy import Action, Chain, Hook, Match, Policy, Rule, Unread

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from fwguard.dialects.ipset import NamedSet
 from fwguard.dialects.iptables.blocks import BUILT_IN, Blocks, Command, TableBlock, split_blocks
 from fwguard.dialects.iptables.options import parse_rule
 from fwguard.dialects.iptables.reader import chain_key, policy_of
+from fwguard.dialects.named_sets import NamedSet
 from fwguard.dialects.placement import place
 from fwguard.errors import InputError
 from fwguard.model.address import V4_MAX, V6_MAX, AddressSet, Family, parse_span, show_address
