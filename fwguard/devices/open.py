@@ -16,7 +16,7 @@ DEVICES: Final[Mapping[Transport, str]] = {
 }
 WATCHERS: Final[Mapping[Transport, str]] = {
     Transport.SSH: "fwguard.devices.ssh_watcher:SshWatcher",
-    Transport.NETCONF: "fwguard.devices.netconf:NetconfWatcher",
+    Transport.NETCONF: "fwguard.devices.watch_netconf:NetconfWatcher",
 }
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
+import pytest
+
 from fwguard.devices.open import DEVICES, WATCHERS, open_watcher
 from fwguard.devices.protocol import Endpoint
 from fwguard.devices.ssh_watcher import SshWatcher
@@ -11,6 +15,13 @@ from fwguard.model.inventory import Firewall, Platform, Transport
 def test_every_transport_has_its_device_and_watcher() -> None:
     """A new one is a line in each table."""
     assert set(Transport) == set(DEVICES) == set(WATCHERS)
+
+
+@pytest.mark.parametrize("name", [*DEVICES.values(), *WATCHERS.values()])
+def test_every_name_in_the_tables_is_a_class(name: str) -> None:
+    """They are loaded only when a firewall needs them, which must not be the first time."""
+    module, _, attribute = name.partition(":")
+    assert isinstance(getattr(import_module(module), attribute), type)
 
 
 def test_a_watcher_connects_only_when_it_runs() -> None:
