@@ -20,7 +20,10 @@ class Classifier:
 
     def __init__(self, space: Space, sets: Sequence[tuple[int, ...]]) -> None:
         self.everything = (1 << len(sets)) - 1
+        self.sets = sets
+        self._space = space
         self._columns: list[tuple[int, list[int], list[int]]] = []
+        self._overlaps: dict[tuple[int, int], int] = {}
         for dim in Dim:
             column = _column(space, dim, sets)
             if column is not None:
@@ -35,6 +38,20 @@ class Classifier:
                 break
         return mask
 
+    def overlapping(self, item: int) -> int:
+        """Return the items that share any packet with one of them, itself included, as bits."""
+        mask = self.everything
+        for dim, starts, masks in self._columns:
+            number = self.sets[item][dim]
+            if number != WHOLE:
+                known = self._overlaps.get((dim, number))
+                if known is None:
+                    known = self._overlaps[dim, number] = _any_of(
+                        starts, masks, self._space.tables[dim].pairs[number]
+                    )
+                mask &= known
+        return mask
+
     def plain(self, dim: Dim, universe: Pairs, preferred: Sequence[int]) -> int:
         """Return a value of one dimension that as few items as possible tell apart from others."""
         column = next((entry for entry in self._columns if entry[0] == dim), None)
@@ -47,6 +64,26 @@ class Classifier:
             if _holds(universe, number) and masks[bisect_right(starts, number)].bit_count() == fewest:
                 return number
         return edges[0]
+
+
+def _any_of(starts: list[int], masks: list[int], pairs: Pairs) -> int:
+    """Return the union of the masks over some intervals."""
+    out = 0
+    for low, high in pairs:
+        for mask in masks[bisect_right(starts, low) : bisect_right(starts, high) + 1]:
+            out |= mask
+    return out
+
+
+def bits(mask: int) -> list[int]:
+    """Return the places of the bits that are set, ascending."""
+    out = []
+    digits = bin(mask)[:1:-1]
+    place = digits.find("1")
+    while place >= 0:
+        out.append(place)
+        place = digits.find("1", place + 1)
+    return out
 
 
 def _holds(universe: Pairs, number: int) -> bool:

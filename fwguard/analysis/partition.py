@@ -8,12 +8,13 @@ from which boxes are read. Cost: near-linear in the items that differ times the 
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from fwguard.analysis.program import ACCEPT, DROP, MARK, REJECT, SKIP, Program
 from fwguard.analysis.space import WHOLE, Space
+from fwguard.analysis.sweep import sweep
 from fwguard.model.intervals import Pair, Pairs, normalised
 
 # Leaves of the diagram; every other number is a node.
@@ -230,16 +231,19 @@ class Partition:
         if self.splits_left < 0:
             return UNCLEAR
         differing = self._differing(level, left, right)
-        always, pieces = self._sweep(level, left + right)
+        always, pieces = sweep(self.space.tables[level], self.sets, level, left + right)
         border = self.border
         whole_differs = differing is None or any(item in differing for item in always)
         edges: dict[int, list[Pair]] = {}
+        landings = sorted(self.target[item] for item in always if self.op[item] == SKIP)
         alike: dict[tuple[tuple[int, ...], ...], tuple[list[int], list[Pair]]] = {}
         for active, pairs in pieces:
             if not whole_differs and differing is not None and differing.isdisjoint(active):
                 continue
             active.sort()
-            alike.setdefault(self._likeness(level + 1, always, active), (active, []))[1].extend(pairs)
+            alike.setdefault(self._likeness(level + 1, always, landings, active), (active, []))[1].extend(
+                pairs
+            )
         for active, pairs in alike.values():
             here = sorted(always + active)
             middle = bisect_left(here, border)
@@ -250,59 +254,26 @@ class Partition:
                 edges.setdefault(child, []).extend(pairs)
         return self._node(level, edges)
 
-    def _likeness(self, level: int, always: list[int], active: list[int]) -> tuple[tuple[int, ...], ...]:
-        """Return what `active` adds to `always`: equal for two pieces whose lists mean the same."""
+    def _likeness(
+        self, level: int, always: list[int], landings: list[int], active: list[int]
+    ) -> tuple[tuple[int, ...], ...]:
+        """Return what `active` adds to `always`: equal for two pieces whose lists mean the same.
+
+        `landings` are where the skips of `always` go on: on which side of them an item stands matters.
+        """
         names, ops, targets = self.name[level], self.op, self.target
         return tuple(
             (
                 names[item],
                 bisect_left(always, item),
+                bisect_right(landings, item),
                 bisect_left(always, targets[item]),
                 bisect_left(active, targets[item]) - place,
             )
             if ops[item] == SKIP
-            else (names[item], bisect_left(always, item))
+            else (names[item], bisect_left(always, item), bisect_right(landings, item))
             for place, item in enumerate(active)
         )
-
-    def _sweep(self, level: int, items: list[int]) -> tuple[list[int], list[tuple[list[int], list[Pair]]]]:
-        """Return the items that hold everywhere, and the pieces of the dimension by the others that hold."""
-        by_set: dict[int, list[int]] = {}
-        sets = self.sets
-        for item in items:
-            by_set.setdefault(sets[item][level], []).append(item)
-        always = by_set.pop(WHOLE, [])
-        table = self.space.tables[level]
-        events: dict[int, list[int]] = {}
-        for number in by_set:
-            for low, high in table.pairs[number]:
-                events.setdefault(low, []).append(number)
-                events.setdefault(high + 1, []).append(~number)
-        pieces: dict[frozenset[int], list[Pair]] = {}
-        active: set[int] = set()
-        for low, high in table.universe:
-            events.setdefault(low, [])
-            events.setdefault(high + 1, [])
-        points = sorted(events)
-        spans = iter(table.universe)
-        low, high = next(spans)
-        for place, point in enumerate(points):
-            for number in events[point]:
-                if number < 0:
-                    active.discard(~number)
-                else:
-                    active.add(number)
-            if point > high:
-                following = next(spans, None)
-                if following is None:
-                    break
-                low, high = following
-            if low <= point:
-                pieces.setdefault(frozenset(active), []).append((point, points[place + 1] - 1))
-        return always, [
-            ([item for number in numbers for item in by_set[number]], pairs)
-            for numbers, pairs in pieces.items()
-        ]
 
     def _differing(self, level: int, left: list[int], right: list[int]) -> set[int] | None:
         """Return the items that only one side has, if the rest is the same list on both; else None.

@@ -23,7 +23,7 @@ TERMINAL: Final = (ACCEPT, DROP, REJECT)
 # Chains that jump to chains that jump… double with every level. What lies deeper than the kernel's own
 # limit (16 in nft, and iptables refuses loops), or past this many rules walked, is taken as unknown.
 MAX_DEPTH: Final = 64
-MAX_RULES_WALKED: Final = 1_000_000
+MAX_RULES_WALKED: Final = 400_000
 
 _TERMINALS: Final = {Action.ACCEPT: ACCEPT, Action.DROP: DROP, Action.REJECT: REJECT}
 NOT_SPOKEN_OF: Final = "the configuration does not speak of this IP version"
@@ -31,11 +31,12 @@ NOT_SPOKEN_OF: Final = "the configuration does not speak of this IP version"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Which rule of which chain an item comes from; no rule: the default of a base chain."""
+    """Which rule of which chain an item comes from; no rule, place -1: the default of a base chain."""
 
     chain: str
     rule: Rule | None
     line: int
+    place: int = -1
 
 
 @dataclass(slots=True)
@@ -124,8 +125,8 @@ class _Flattener:
     ) -> None:
         self.stack.append(key)
         self.walked += 1 + len(chain.rules)
-        for rule in chain.rules:
-            origin = Origin(key, rule, rule.line)
+        for place, rule in enumerate(chain.rules):
+            origin = Origin(key, rule, rule.line, place)
             if rule.action in (Action.JUMP, Action.GOTO):
                 self._jump(rule, origin, context, ends, accepted)
                 continue

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from fwguard.analysis.classify import Classifier, Point
+from fwguard.analysis.classify import Classifier, Point, bits
 from fwguard.analysis.interfaces import InterfaceTable, interface_sets
 from fwguard.analysis.program import ACCEPT, DROP, REJECT, SKIP, Program, flatten
 from fwguard.analysis.space import Dim, Space
@@ -195,16 +195,5 @@ class _Prepared:
         if known is None:
             if len(self._known) > 100_000:
                 self._known.clear()
-            known = self._known[mask] = judge(self.program, _bits(mask))
+            known = self._known[mask] = judge(self.program, bits(mask))
         return known
-
-
-def _bits(mask: int) -> list[int]:
-    """Return the places of the bits that are set, ascending."""
-    out = []
-    digits = bin(mask)[:1:-1]
-    place = digits.find("1")
-    while place >= 0:
-        out.append(place)
-        place = digits.find("1", place + 1)
-    return out

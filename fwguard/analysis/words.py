@@ -151,6 +151,47 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         Language.EN: "changes the order of rules without effect",
         Language.FR: "change l'ordre des règles sans effet",
     },
+    # Lint.
+    "lint-shadowed": {
+        Language.EN: "no packet gets here: lines {lines} decide everything that it matches",
+        Language.FR: "aucun paquet n'arrive ici : les lignes {lines} décident de tout ce qu'elle filtre",
+    },
+    "lint-redundant": {
+        Language.EN: "without it the same would happen, by lines {lines}",
+        Language.FR: "sans elle il se passerait la même chose, par les lignes {lines}",
+    },
+    "lint-empty": {
+        Language.EN: "no packet can match: its conditions exclude each other",
+        Language.FR: "aucun paquet ne peut correspondre : ses conditions s'excluent",
+    },
+    "lint-contradicts": {
+        Language.EN: "no packet that gets to its chain can match",
+        Language.FR: "aucun paquet qui arrive dans sa chaîne ne peut correspondre",
+    },
+    "lint-never-entered": {
+        Language.EN: "nothing leads to chain {chain}",
+        Language.FR: "rien ne mène à la chaîne {chain}",
+    },
+    "lint-default-accepts": {
+        Language.EN: "what no rule names is accepted in {hook}: chain {chain} accepts by default",
+        Language.FR: "ce qu'aucune règle ne nomme est accepté en {hook} : la chaîne {chain} accepte par défaut",
+    },
+    "lint-too-wide": {
+        Language.EN: "accepts everything from anyone in {hook}",
+        Language.FR: "accepte tout de tout le monde en {hook}",
+    },
+    "lint-any-service": {
+        Language.EN: "lets every service be reached from the Internet",
+        Language.FR: "laisse atteindre tous les services depuis Internet",
+    },
+    "lint-management": {
+        Language.EN: "lets management or databases be reached from the Internet: {service}",
+        Language.FR: "laisse atteindre l'administration ou des bases de données depuis Internet : {service}",
+    },
+    "lint-unread": {
+        Language.EN: "cannot be read, so nobody knows what it does: {text}",
+        Language.FR: "illisible, donc personne ne sait ce qu'elle fait : {text}",
+    },
     "omitted": {
         Language.EN: "and {count} more regions that pass differently",
         Language.FR: "et {count} autres régions filtrées autrement",

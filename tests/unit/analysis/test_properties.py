@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fwguard.analysis.compare import compare
+from fwguard.analysis.lint import Kind, lint
 from fwguard.analysis.passes import passes
 from fwguard.analysis.query import Judge, verdict
 from fwguard.model.address import ANY_ADDRESS, AddressSet, Family
@@ -186,7 +188,7 @@ policies = st.builds(
     st.sampled_from((("first",), ("first", "second"), ())),
     st.sampled_from((Family.BOTH, Family.BOTH, Family.V4)),
 )
-careful = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+careful = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def sides(outcomes: set[str]) -> set[str]:
@@ -282,3 +284,44 @@ def test_what_passes_lies_between_its_bounds(policy: Policy) -> None:
         truth = sides(naive(policy, packet))
         assert any(packet in box for box in passing.lower) == (truth == {"pass"})
         assert any(packet in box for box in passing.upper) == ("pass" in truth)
+
+
+@careful
+@given(policies)
+def test_taking_out_a_rule_that_lint_accuses_changes_nothing(policy: Policy) -> None:
+    """Shadowed, redundant or never matching: each alone."""
+    accused = {
+        (finding.kind, finding.line)
+        for finding in lint(numbered(policy))
+        if finding.kind in (Kind.SHADOWED, Kind.REDUNDANT, Kind.NEVER_MATCHES)
+    }
+    truth = {packet: naive(policy, packet) for packet in PACKETS[::3]}
+    for _, line in accused:
+        without = numbered(policy, leave_out=line)
+        for packet, outcomes in truth.items():
+            assert outcomes == naive(without, packet)
+
+
+def numbered(policy: Policy, leave_out: int = 0) -> Policy:
+    """Give every rule a line of its own, and leave one out."""
+    line = 0
+    chains = {}
+    for key, chain in policy.chains.items():
+        rules = []
+        for rule in chain.rules:
+            line += 1
+            if line != leave_out:
+                rules.append(replace(rule, line=line))
+        chains[key] = replace(chain, rules=tuple(rules))
+    return replace(policy, chains=chains)
+
+
+@careful
+@given(policies)
+def test_lint_accuses_every_rule_that_never_decides_anything_sure(policy: Policy) -> None:
+    """A rule behind a sure rule for every packet is found."""
+    everything = Rule(matches=(Match(),), action=Action.DROP, line=1)
+    dead = Rule(matches=(Match(),), action=Action.ACCEPT, line=2)
+    base = Chain(name="f", families=Family.BOTH, rules=(everything, dead), default=Action.DROP)
+    behind = Policy(dialect="test", chains={**policy.chains, "f": base}, hooks={Hook.FORWARD: ("f",)})
+    assert (Kind.SHADOWED, 2, (1,)) in [(one.kind, one.line, one.because) for one in lint(behind)]
