@@ -12,6 +12,7 @@ dropping one is rendered without that condition: the doubt closes.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -24,7 +25,6 @@ from fwguard.lab.netconf_xml import all_of, child, leaf_text, name_of
 
 TABLE: Final = "inet netconf"
 _INTERFACE: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
-_PREFIX: Final = re.compile(r"[0-9a-fA-F.:]+/\d{1,3}")
 _TYPE_FAMILY: Final = {
     "ipv4-acl-type": "meta nfproto ipv4 ",
     "mixed-eth-ipv4-acl-type": "meta nfproto ipv4 ",
@@ -32,7 +32,8 @@ _TYPE_FAMILY: Final = {
     "mixed-eth-ipv6-acl-type": "meta nfproto ipv6 ",
 }
 _COMPARISON: Final = {"eq": "", "neq": "!= ", "lte": "<= ", "gte": ">= "}
-_FLAGS: Final = frozenset({"fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr"})
+_FLAGS: Final = {flag: flag for flag in ("fin", "syn", "rst", "psh", "ack", "urg", "cwr")} | {"ece": "ecn"}
+_NUMBERS: Final = {"tcp": "6", "udp": "17"}
 _HEADER: Final = {  # leaf -> (nft on v4, nft on v6, largest value)
     "protocol": ("meta l4proto", "meta l4proto", 255),
     "dscp": ("ip dscp", "ip6 dscp", 63),
@@ -147,7 +148,10 @@ def _entries(acl: etree._Element, shift: int, marks: set[int], skipped: list[str
         action = leaf_text(child(ace, "actions"), "forwarding")
         lenient = action in ("drop", "reject")
         try:
-            conditions = list(_conditions(child(ace, "matches"), lenient, skipped))
+            matches = child(ace, "matches")
+            if _contradicts(matches, family):
+                continue
+            conditions = list(_conditions(matches, lenient, skipped))
         except _Unrendered as error:
             skipped.append(f"{name}/{leaf_text(ace, 'name')}: {error}")
             continue
@@ -159,6 +163,20 @@ def _entries(acl: etree._Element, shift: int, marks: set[int], skipped: list[str
                 yield f"{family}{condition}{action}"
             else:
                 skipped.append(f"{name}/{leaf_text(ace, 'name')}: action {action!r}")
+
+
+def _contradicts(matches: etree._Element | None, family: str) -> bool:
+    """Tell of an entry that no packet matches; nft refuses to load what cannot be (udp and tcp at once)."""
+    present = {name_of(node): node for node in (matches if matches is not None else []) if len(node)}
+    versions = [version for version in ("ipv4", "ipv6") if version in present]
+    if family and any(version not in family for version in versions):
+        return True
+    protocols = {_NUMBERS[name] for name in ("tcp", "udp") if name in present}
+    for version in versions:
+        protocols |= {number for number in [leaf_text(present[version], "protocol")] if number}
+    if "icmp" in present:
+        return bool(protocols - {"1" if version == "ipv4" else "58" for version in versions})
+    return len(protocols) > 1
 
 
 def _conditions(matches: etree._Element | None, lenient: bool, skipped: list[str]) -> Iterator[str]:
@@ -195,11 +213,10 @@ def _ip(node: etree._Element, version: str) -> Iterator[str]:
     word = "ip" if version == "ipv4" else "ip6"
     for leaf in node:
         name, value = name_of(leaf), (leaf.text or "").strip()
-        if name in (f"source-{version}-network", f"destination-{version}-network") and _PREFIX.fullmatch(
-            value
-        ):
-            yield f"{word} {'saddr' if name.startswith('source') else 'daddr'} {value}"
-        elif name in _HEADER and value.isdecimal() and int(value) <= _HEADER[name][2]:
+        side = {f"source-{version}-network": "saddr", f"destination-{version}-network": "daddr"}.get(name)
+        if side and _is_prefix(value, version):
+            yield f"{word} {side} {value}"
+        elif name in _HEADER and _is_number(value, _HEADER[name][2]):
             yield f"{_HEADER[name][version == 'ipv6']} {value}"
         else:
             raise _Unrendered(f"{version} {name}")
@@ -213,9 +230,9 @@ def _ports(node: etree._Element, protocol: str) -> Iterator[str]:
             yield f"{protocol} {'sport' if name == 'source-port' else 'dport'} {_port(leaf)}"
         elif name == "flags" and protocol == "tcp":
             flags = (leaf.text or "").split()
-            if not flags or not set(flags) <= _FLAGS:
+            if not flags or not set(flags) <= set(_FLAGS):
                 raise _Unrendered(f"flags {leaf.text}")
-            said = "|".join(sorted(flags))
+            said = "|".join(sorted(_FLAGS[flag] for flag in flags))
             yield f"tcp flags & ({said}) == {said}"
         else:
             raise _Unrendered(f"{protocol} {name}")
@@ -223,12 +240,24 @@ def _ports(node: etree._Element, protocol: str) -> Iterator[str]:
 
 def _port(node: etree._Element) -> str:
     lower, upper, port = (leaf_text(node, name) for name in ("lower-port", "upper-port", "port"))
-    if lower.isdecimal() and upper.isdecimal():
+    if _is_number(lower, 65535) and _is_number(upper, 65535) and int(lower) <= int(upper):
         return f"{lower}-{upper}" if lower != upper else lower
     operator = leaf_text(node, "operator") or "eq"
-    if port.isdecimal() and operator in _COMPARISON:
+    if _is_number(port, 65535) and operator in _COMPARISON:
         return f"{_COMPARISON[operator]}{port}"
     raise _Unrendered("port")
+
+
+def _is_number(text: str, most: int) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= most
+
+
+def _is_prefix(text: str, version: str) -> bool:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return f"ipv{network.version}" == version and "/" in text
 
 
 def _icmp(node: etree._Element, version: str) -> Iterator[str]:
@@ -236,6 +265,6 @@ def _icmp(node: etree._Element, version: str) -> Iterator[str]:
     yield f"meta l4proto {'icmp' if version == 'ipv4' else 'ipv6-icmp'}"
     for leaf in node:
         name, value = name_of(leaf), (leaf.text or "").strip()
-        if name not in ("type", "code") or not value.isdecimal():
+        if name not in ("type", "code") or not _is_number(value, 255):
             raise _Unrendered(f"icmp {name}")
         yield f"{word} {name} {value}"

@@ -40,7 +40,7 @@ _PATCHED: Final = frozenset(
     {*SERVED[1:], "ietf-packet-fields", "ietf-ethertypes", "ietf-ipv6-router-advertisements"}
 )
 _IF_FEATURE: Final = re.compile(r'( *)if-feature\s+("[^;]*?")\s*;')
-_WHEN: Final = re.compile(r"\bwhen\s+\"derived-from-or-self\([^;{]*;")
+_WHEN: Final = re.compile(r"\bwhen\s+\"derived-from-or-self\([^;{]*(?:;|\{[^}]*\})")
 _JOIN: Final = re.compile(r'"\s*\+\s*"')
 
 
