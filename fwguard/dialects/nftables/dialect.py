@@ -10,6 +10,7 @@ from typing import Final
 
 from fwguard.dialects.nftables.canonical import canonical_text
 from fwguard.dialects.nftables.jsonform import is_json, to_text
+from fwguard.dialects.nftables.lexer import MAX_TEXT_CHARS
 from fwguard.dialects.nftables.parse import parse
 from fwguard.dialects.nftables.reader import read_ruleset
 from fwguard.dialects.nftables.ruleset import Ruleset
@@ -78,7 +79,9 @@ def _collector_at_rest() -> Iterator[None]:
 
 
 def _parsed(text: str) -> Ruleset:
-    return parse(to_text(text) if is_json(text) else text)
+    if is_json(text):  # one object a line, as long as it may be
+        return parse(to_text(text), longest_line=MAX_TEXT_CHARS)
+    return parse(text)
 
 
 NFTABLES: Final = Nftables()

@@ -15,6 +15,7 @@ from fwguard.model.address import ANY_ADDRESS, AddressSet
 from fwguard.model.matching import Region, share, without
 from fwguard.model.policy import (
     ANY_INTERFACE,
+    ANY_STATE,
     Action,
     Chain,
     CtState,
@@ -27,6 +28,7 @@ from fwguard.model.policy import (
 from fwguard.model.ports import ANY_PORT
 
 MAX_DEPTH: Final = 32  # the kernel takes 16 (NFT_JUMP_STACK_SIZE)
+CONNTRACK_PRIORITY: Final = -200  # NF_IP_PRI_CONNTRACK
 WAYS: Final = {
     Hook.FORWARD: ("prerouting", "forward", "postrouting"),
     Hook.INPUT: ("prerouting", "input"),
@@ -133,13 +135,16 @@ def order(
 
 
 def _rewrites(base: Base, nat: list[tuple[Base, NatRule]]) -> list[Rewrite]:
+    early: list[Rewrite] = []
+    if base.hook in ("prerouting", "output") and base.priority < CONNTRACK_PRIORITY:
+        early = [no_state]
     if base.hook == "prerouting":
         later = [
             rule for at, rule in nat
             if at.hook == "prerouting" and at.priority >= base.priority and at.key != base.key
         ]  # fmt: skip
         later = [rule for rule in later if rule.kind is not NatKind.EXEMPT]
-        return [no_egress, *([lambda match: before_dnat(match, later)] if later else [])]
+        return [*early, no_egress, *([lambda match: before_dnat(match, later)] if later else [])]
     if base.hook == "postrouting":
         earlier = [
             rule for at, rule in nat
@@ -147,7 +152,7 @@ def _rewrites(base: Base, nat: list[tuple[Base, NatRule]]) -> list[Rewrite]:
             and rule.kind is not NatKind.EXEMPT
         ]  # fmt: skip
         return [lambda match: after_snat(match, earlier)] if earlier else []
-    return []
+    return early
 
 
 def _copy(chains: dict[str, Chain], key: str, context: str, rewrites: list[Rewrite]) -> str:
@@ -182,6 +187,13 @@ def no_egress(match: Match) -> Iterable[Match]:
     if match.egress is ANY_INTERFACE or match.egress.is_any:
         return (match,)
     return (replace(match, egress=ANY_INTERFACE),) if "" in match.egress else ()
+
+
+def no_state(match: Match) -> Iterable[Match]:
+    """Read a match before connection tracking: every packet's state is "invalid" there (nft_ct.c)."""
+    if match.states == ANY_STATE:
+        return (match,)
+    return (replace(match, states=ANY_STATE),) if CtState.INVALID in match.states else ()
 
 
 def no_ingress(match: Match) -> Iterable[Match]:

@@ -62,7 +62,7 @@ class Source:
         return " ".join(self.text[start : min(end, start + 2000)].split())
 
 
-def open_source(text: str) -> Source:
+def open_source(text: str, *, longest_line: int = MAX_LINE_CHARS) -> Source:
     """Check the size and the lines of a text. Raises UnreadableError for binary or boundless input."""
     if len(text) > MAX_TEXT_CHARS:
         raise UnreadableError(
@@ -72,18 +72,18 @@ def open_source(text: str) -> Source:
     starts = [0]
     at = text.find("\n")
     while at >= 0:
-        if at - starts[-1] > MAX_LINE_CHARS:
+        if at - starts[-1] > longest_line:
             break
         starts.append(at + 1)
         at = text.find("\n", at + 1)
     source = Source(text, starts)
     if nul >= 0:
         raise UnreadableError("a NUL byte", line=source.line(nul), expected="text, not a binary file")
-    if (at if at >= 0 else len(text)) - starts[-1] > MAX_LINE_CHARS:
+    if (at if at >= 0 else len(text)) - starts[-1] > longest_line:
         raise UnreadableError(
             "a line too long to be a ruleset",
             line=len(starts),
-            expected=f"at most {MAX_LINE_CHARS} characters",
+            expected=f"at most {longest_line} characters",
         )
     return source
 

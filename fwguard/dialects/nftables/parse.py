@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fwguard.dialects.nftables.blocks import STATEFUL, Blocks
-from fwguard.dialects.nftables.lexer import BREAK, STRING, WORD, Token, open_source, tokens_of
+from fwguard.dialects.nftables.lexer import BREAK, MAX_LINE_CHARS, STRING, WORD, Token, open_source, tokens_of
 from fwguard.dialects.nftables.ruleset import FAMILIES, ChainText, Ruleset, RuleText, SetText, TableText
 
 OBJECTS: Final = ("table", "chain", "rule", "set", "map", "element", "flowtable", *STATEFUL)
@@ -13,9 +13,9 @@ SPOILT: Final = "?"  # the first word of a rule that stands for a command nobody
 QUIET: Final = ("list", "reset", "monitor", "describe", "export")
 
 
-def parse(text: str) -> Ruleset:
+def parse(text: str, *, longest_line: int = MAX_LINE_CHARS) -> Ruleset:
     """Read the structure of a whole text. Raises UnreadableError where it is no nftables at all."""
-    source = open_source(text)
+    source = open_source(text, longest_line=longest_line)
     return _Parser(source, tokens_of(source)).run()
 
 

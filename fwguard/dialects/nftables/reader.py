@@ -125,7 +125,12 @@ class _Reader:
                 steps.append(Step(tuple(meaning.pieces), one.line, one.text, meaning.comment))
         default = Action.RETURN
         if chain.hook:
-            default = {"accept": Action.ACCEPT, "drop": Action.DROP}.get(chain.policy, Action.UNKNOWN)
+            default = Action.ACCEPT if chain.policy == "accept" else Action.DROP
+            if chain.policy not in ("accept", "drop"):  # a variable that an include defines
+                text = f"policy {chain.policy}"
+                self.unread.append(Unread(line=chain.policy_line, text=text, why="no such policy"))
+                doubt = Match(unknown=text[:200])
+                rules.append(Rule(matches=(doubt,), action=Action.UNKNOWN, line=chain.policy_line, text=text))
         self.chains[key] = Chain(
             name=chain.name,
             families=FAMILIES[table.family],

@@ -108,9 +108,9 @@ _CT_OWN: Final = ("count", "helper", "timeout", "expectation")
 
 def selector_at(tokens: list[Token], at: int) -> tuple[Selector | None, int]:
     """Return the selector that begins at a token, and where it ends; None if none begins there."""
-    word = tokens[at].text
-    if tokens[at].kind != WORD:
+    if at >= len(tokens) or tokens[at].kind != WORD:
         return None, at
+    word = tokens[at].text
     if at + 1 < len(tokens):
         known = _FIELDS.get(f"{word} {tokens[at + 1].text}")
         if known is not None and tokens[at + 1].kind == WORD:

@@ -128,7 +128,7 @@ class _Translator:
             cursor.at += 1
             self.meaning.untracked = self.region
         elif word in ("queue", "tproxy", "synproxy"):  # somebody else decides, or nobody does
-            cursor.at = cursor.end - (2 if cursor.tokens[-2].text == "comment" else 0)
+            cursor.at = cursor.end - (2 if cursor.tokens[-2:][0].text == "comment" else 0)
             self.emit(Action.UNKNOWN)
         elif word in ("flow", "dup", "last"):
             self.passing(word)

@@ -208,3 +208,12 @@ def test_any_json_expression_is_read_or_refused(expr: list[object]) -> None:
         NFTABLES.canonical(text)
     except InputError:
         pass
+
+
+@pytest.mark.parametrize(
+    "words", ["queue", "dnat to", "tcp", "ip saddr", "ct", "limit", "update @s", "fib", "meta mark set"]
+)
+def test_a_rule_that_ends_too_early_is_unknown(words: str) -> None:
+    """Half a rule is a rule that nobody understands."""
+    policy = NFTABLES.read(f"{CHAIN}\t\t{words}\n\t}}\n}}\n")
+    assert [Action.UNKNOWN] == [rule.action for rule in policy.chains["inet t f"].rules]

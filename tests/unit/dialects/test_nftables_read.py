@@ -294,6 +294,28 @@ table ip n {
     ]
 
 
+def test_before_connection_tracking_every_state_is_invalid() -> None:
+    """A raw chain that drops what is invalid drops everything; one that accepts what is new, nothing."""
+    policy = NFTABLES.read("""
+table inet t {
+	chain raw { type filter hook prerouting priority raw; policy accept;
+		ct state new tcp dport 1 accept
+		ct state invalid tcp dport 2 drop
+	}
+}
+""")
+    accept, drop = policy.chains[policy.hooks[Hook.FORWARD][0]].rules
+    assert () == accept.matches
+    assert CtState.NEW in drop.matches[0].states
+
+
+def test_a_policy_that_an_include_defines_is_unknown() -> None:
+    """Neither accept nor drop is assumed."""
+    policy = forward("tcp dport 1 accept", policy="$POLICY")
+    assert Action.UNKNOWN == chain(policy).rules[-1].action
+    assert ["policy $POLICY"] == [one.text for one in policy.unread]
+
+
 def test_nat_kinds_and_targets() -> None:
     """Addresses, ports, maps, redirects, masquerade, exemptions, in their order."""
     policy = NFTABLES.read("""
