@@ -33,6 +33,19 @@ SWEEP_S: Final = 2.0
 FIRST_PASSED_FD: Final = 3  # sd_listen_fds(3)
 
 
+def log_lines() -> None:
+    """Write the log as one JSON object a line; a trace never shows local values, which may be secrets."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger("info"),
+    )
+
+
 class Controller:
     """Everything that runs, started and stopped together."""
 
@@ -87,7 +100,8 @@ class Controller:
                 raise DeviceError(str(error)) from error
 
     def _on_mail(self, envelope: Envelope) -> str | None:
-        intake.keep(self.house, envelope.raw, sender=envelope.sender, recipient=envelope.recipient)
+        recipient = ", ".join(envelope.recipients)
+        intake.keep(self.house, envelope.raw, sender=envelope.sender, recipient=recipient)
         return None
 
     def _checkpoint(self, _subject: str) -> float:
@@ -116,6 +130,7 @@ def command(no_portal: bool, ready_file: Path | None) -> None:
     \b
     Example: FWGUARD_CONFIG=/etc/fwguard/fwguard.yaml fwguard serve
     """
+    log_lines()
     settings = load_settings()
     controller = Controller(settings)
     stop = threading.Event()

@@ -77,11 +77,10 @@ def finish_interrupted_end(
 ) -> bool:
     """The same as for deployments: an end that a kill interrupted, and that the firewall holds already."""
     with house.store.reading() as session:
-        closing = _closing(session, firewall.id)
+        ticket, opening = _closing(session, firewall.id) or (None, None)
         warrants = [row.value() for row in unfinished_warrants(session, f"firewall:{firewall.name}")]
-    if closing is None or closing[1] is None:
+    if ticket is None or opening is None:
         return False
-    ticket, opening = closing
     after = PLATFORMS[firewall.platform].write(removal(opening.change), baseline.snapshot).after
     ours = [warrant for warrant in warrants if warrant.after == after.digest]
     if not ours or differing_parts(firewall.platform, after, reading):
@@ -120,7 +119,8 @@ def connections_of(change: Change, firewall: Firewall, policy: Policy) -> tuple[
                 if opening.source.texts() == ("any",)
                 else opening.source.of_family(opening.families).texts()
             )
-            ports = [port for low, high in opening.ports for port in range(low, high + 1)] or [None]
+            ports: list[int | None] = [port for low, high in opening.ports for port in range(low, high + 1)]
+            ports = ports or [None]
             for port in ports:
                 addresses = [inner, *_public_ways(change, firewall, policy, opening.protocol, inner, port)]
                 for address in addresses:

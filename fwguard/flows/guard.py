@@ -20,10 +20,13 @@ from fwguard.flows.drift import differing_parts
 from fwguard.flows.ending import end_due, finish_interrupted_end, next_end_s
 from fwguard.flows.house import Hand, House
 from fwguard.flows.reachability import note_host_key, note_reached, note_unreached
+from fwguard.flows.standing import Standing, standing_of
 from fwguard.flows.writing import settle_unfinished
 from fwguard.model.snapshot import Snapshot
-from fwguard.store.approved import BaselineRow, current_baseline, record_reading
+from fwguard.model.ticket import TicketState
+from fwguard.store.approved import record_reading
 from fwguard.store.inventory import FirewallRow, WatchState, firewall_named
+from fwguard.store.tickets import TicketKind
 
 log = structlog.get_logger(__name__)
 LOCK_RETRY_S = 1.0
@@ -32,7 +35,7 @@ LOCK_RETRY_S = 1.0
 def look(name: str, house: House) -> float:
     """Look at one firewall now; return in how many seconds to look again.
 
-    Raises DeviceError or ConflictError when it could not be done; the work tries again later.
+    Raises DeviceError when it could not be done; the work tries again later.
     """
     with house.store.reading() as session:
         row = firewall_named(session, name)
@@ -54,25 +57,23 @@ def _look(house: House, hand: Hand, row: FirewallRow, endpoint: Endpoint) -> flo
     except DeviceError as error:
         return note_unreached(house, row, str(error))
     note_reached(house, row)
-    if adopt_due(house, hand, row, reading):
-        return 0.0
     with house.store.reading() as session:
-        baseline = current_baseline(session, row.id)
-    if baseline is None:
+        now = standing_of(session, row)
+    if now.has(TicketKind.BASELINE, TicketState.APPROVED) and adopt_due(house, hand, row, reading):
+        return 0.0
+    if now.baseline is None:
         _keep_first_reading(house, row, reading)
         return float(house.settings.poll_s)
-    parts = differing_parts(row.platform, baseline.snapshot, reading)
-    if parts and (
-        finish_interrupted(house, hand, row, endpoint, baseline, reading)
-        or finish_interrupted_end(house, hand, row, endpoint, baseline, reading)
-    ):
+    parts = differing_parts(row.platform, now.baseline.snapshot, reading)
+    if now.unfinished and _finished(house, hand, row, endpoint, now, reading, holds=not parts):
         return 0.0  # what was under way is settled: look at the state it left
-    _settle(house, endpoint, baseline, holds=not parts)
     if parts:
-        return restoring.on_drift(house, hand, row, endpoint, baseline, reading, parts)
-    restoring.on_no_drift(house, row, baseline)
-    restart_interrupted(house, row)
-    return _do_what_is_due(house, hand, row, endpoint, reading)
+        return restoring.on_drift(house, hand, row, endpoint, now.baseline, reading, parts)
+    if now.drift_is_open or row.state is WatchState.HELD:
+        restoring.on_no_drift(house, row, now.baseline)
+    if now.has(TicketKind.OPENING, TicketState.DEPLOYING):
+        restart_interrupted(house, row)
+    return _do_what_is_due(house, hand, row, endpoint, reading) if now.busy else float(house.settings.poll_s)
 
 
 def _read(house: House, endpoint: Endpoint) -> Snapshot:
@@ -93,13 +94,30 @@ def _keep_first_reading(house: House, row: FirewallRow, reading: Snapshot) -> No
         record_reading(session, row.id, reading, at=house.clock())
 
 
-def _settle(house: House, endpoint: Endpoint, baseline: BaselineRow, *, holds: bool) -> None:
-    """End what a killed process left: a restore that holds is confirmed, anything else undoes itself."""
-
-    def state_of(digest: str) -> str:
-        return "the approved state" if holds and digest == baseline.digest else ""
-
-    settle_unfinished(house, endpoint, state_of)
+def _finished(
+    house: House,
+    hand: Hand,
+    row: FirewallRow,
+    endpoint: Endpoint,
+    now: Standing,
+    reading: Snapshot,
+    *,
+    holds: bool,
+) -> bool:
+    """A killed process left a write in the middle. If the firewall holds what a deployment or an end was
+    writing, finish that and return True. Else end the warrants: a restore that holds is confirmed, and
+    anything else undoes itself on the device."""
+    assert now.baseline is not None  # noqa: S101  # a firewall without one is never written
+    if not holds and (
+        finish_interrupted(house, hand, row, endpoint, now.baseline, reading)
+        or finish_interrupted_end(house, hand, row, endpoint, now.baseline, reading)
+    ):
+        return True
+    approved = now.baseline.digest
+    settle_unfinished(
+        house, endpoint, lambda digest: "the approved state" if holds and digest == approved else ""
+    )
+    return False
 
 
 def _do_what_is_due(

@@ -32,7 +32,7 @@ def keep(house: House, raw: bytes, *, sender: str, recipient: str) -> None:
 
     The same mail delivered twice is stored once.
     """
-    mail = parse(raw, envelope_sender=sender, max_bytes=house.settings.max_mail_bytes)
+    mail = parse(raw, envelope_sender=sender)
     with house.store.session() as session:
         row, new = keep_mail(
             session, raw, envelope_sender=sender, envelope_recipient=recipient, message_id=mail.message_id,
@@ -48,7 +48,7 @@ def look(mail_id: str, house: House) -> None:
         row = session.get(MailInRow, int(mail_id))
         if row is None or row.state is not MailState.NEW:
             return
-        mail = parse(row.raw, envelope_sender=row.envelope_sender, max_bytes=house.settings.max_mail_bytes)
+        mail = parse(row.raw, envelope_sender=row.envelope_sender)
         _deal_with(session, house, row, mail)
         append(
             session, actor=f"mail:{mail.sender or 'nobody'}", action=f"mail:desk:{row.state}", clause=CLAUSE,

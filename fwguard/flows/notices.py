@@ -14,8 +14,9 @@ from fwguard.approvals.calendar import PARIS, working_days_after
 from fwguard.flows.house import House
 from fwguard.mail.events import Event
 from fwguard.mail.ids import message_id
-from fwguard.mail.parse import ParsedMail
+from fwguard.mail.parse import MAX_BYTES, ParsedMail
 from fwguard.mail.render import Heading, render
+from fwguard.mail.wording import ask_words
 from fwguard.model.inventory import Language
 from fwguard.store.cases import CaseRow
 from fwguard.store.mail import MailInRow, queue_mail
@@ -49,7 +50,7 @@ def tell_asker(session: Session, house: House, ticket: TicketRow, event: str, **
     reader, what = _asker(ticket), Event(event)
     values: dict[str, Any] = {
         "contact_name": reader.name,
-        "what": ticket.ask.words,
+        "what": ask_words(ticket.ask, reader.language),
         "clause": ticket.clause,
         "page_url": _page(house, "tickets", ticket.number),
         **_ticket_values(house, ticket, what, reader.language, extra),
@@ -116,7 +117,7 @@ def answer_mail(
     if what is Event.REQUEST_UNCLEAR:
         values |= {"contact_name": mail.sender_name or mail.sender, "clause": "7.1.1", "problems": problems}
     if what is Event.TOO_LARGE:
-        values |= {"size": mail.size_bytes, "limit": house.settings.max_mail_bytes}
+        values |= {"size": mail.size_bytes, "limit": MAX_BYTES}
     reader = Reader(name=mail.sender_name or mail.sender, mail=mail.sender, language=language)
     _queue(
         session, house, what, reader, number, values, client_id=row.client_id,
@@ -195,12 +196,23 @@ def _call(
     why: str,
     *,
     serial: int,
-    **about: int,
+    ticket_id: int | None = None,
+    case_id: int | None = None,
 ) -> None:
     values = {"what": why, "since": house.clock(), "why": why, "clause": clause, "page_url": page_url}
     for user in session.scalars(select(UserRow).where(UserRow.role.in_(MAY_APPROVE), UserRow.active)):
         reader = Reader(name=user.name, mail=user.email, language=user.language)
-        _queue(session, house, Event.STAFF_CALL, reader, number, values, serial=serial, **about)
+        _queue(
+            session,
+            house,
+            Event.STAFF_CALL,
+            reader,
+            number,
+            values,
+            serial=serial,
+            ticket_id=ticket_id,
+            case_id=case_id,
+        )
 
 
 def _queue(

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from fwguard.flows.house import House
-from fwguard.mail.send import Outcome, send
+from fwguard.mail.send import Outcome, Relay, send
 from fwguard.store.mail import OutboxRow, claim_outbox, mark_failed, mark_sent
 
 log = structlog.get_logger(__name__)
@@ -28,20 +28,17 @@ def look(_subject: str, house: House) -> float | None:
 
 def _send(house: House, row: OutboxRow) -> None:
     settings = house.settings
-    result = send(
-        row.raw,
-        sender=settings.desk_address,
-        recipient=row.recipient,
-        host=settings.smtp_host,
-        port=settings.smtp_port,
-    )
+    relay = Relay(host=settings.smtp_host, port=settings.smtp_port, helo=settings.mail_domain)
+    result = send(row.raw, envelope_sender=settings.desk_address, recipient=row.recipient, relay=relay)
     now = house.clock()
     with house.store.session() as session:
-        if result.outcome is Outcome.SENT:
+        if result.outcome is Outcome.ACCEPTED:
             mark_sent(session, row.id, at=now)
             return
         over = result.outcome is Outcome.PERMANENT or now - row.created_at > GIVE_UP_AFTER
         wait_s = min(settings.mail_retry_s * 2 ** min(row.attempts - 1, 10), 3600)
         next_try_at = None if over else now + timedelta(seconds=wait_s)
-        mark_failed(session, row.id, error=result.why, next_try_at=next_try_at, at=now)
-    log.warning("mail not sent", recipient=row.recipient, event_name=row.event, why=result.why, given_up=over)
+        mark_failed(session, row.id, error=result.said, next_try_at=next_try_at, at=now)
+    log.warning(
+        "mail not sent", recipient=row.recipient, event_name=row.event, why=result.said, given_up=over
+    )

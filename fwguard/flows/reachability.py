@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from fwguard.flows.house import House
@@ -22,6 +23,9 @@ def note_reached(house: House, firewall: FirewallRow) -> None:
     would else cost one write each.
     """
     now = house.clock()
+    recent = timedelta(seconds=house.settings.poll_s / 2)
+    if firewall.failures == 0 and firewall.last_read_at is not None and now - firewall.last_read_at < recent:
+        return
     with house.store.session() as session:
         row = session.get_one(FirewallRow, firewall.id)
         back = row.state is WatchState.UNREACHABLE

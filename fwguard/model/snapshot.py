@@ -30,6 +30,8 @@ class Snapshot:
     """Parts of a configuration by name; a part that the device does not have is absent."""
 
     parts: Mapping[str, str] = field(default_factory=dict)
+    # SHA-256 of the canonical JSON of all parts, as hex; made once, since readings are compared by it
+    digest: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         for name, text in self.parts.items():
@@ -38,6 +40,10 @@ class Snapshot:
             if "\0" in text:
                 raise InputError(f"part {name!r} holds a NUL byte")
         object.__setattr__(self, "parts", MappingProxyType(dict(self.parts)))
+        object.__setattr__(self, "digest", hashlib.sha256(self.to_json().encode()).hexdigest())
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     def get(self, name: str) -> str:
         """Return the text of a part, empty when it is absent."""
@@ -47,11 +53,6 @@ class Snapshot:
         """Return a copy with these parts replaced; an empty text removes the part."""
         merged = {**self.parts, **texts}
         return Snapshot({name: text for name, text in merged.items() if text})
-
-    @property
-    def digest(self) -> str:
-        """Return the SHA-256 of the canonical JSON of all parts, as hex."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def to_json(self) -> str:
         """Write as canonical JSON: sorted keys, no spaces, UTF-8 as it is."""
