@@ -38,7 +38,7 @@ def expected(policy: Policy, packet: Packet) -> str:
         after = replace(after, hook=Hook.FORWARD, egress=egress_of(after.target))
     elif packet.hook is Hook.FORWARD:
         after = replace(after, egress=egress_of(after.target))
-    return verdict(policy, after)
+    return str(verdict(policy, after))
 
 
 def on_the_wire(policy: Policy, packet: Packet) -> Packet:
