@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -20,7 +21,7 @@ from fwguard.model.case import CaseEvent, CaseKind, CaseState
 from fwguard.model.inventory import Language, OnDrift
 from fwguard.model.snapshot import Snapshot
 from fwguard.model.warrant import Ground, Warrant
-from fwguard.store.approved import BaselineRow
+from fwguard.store.approved import BaselineRow, record_reading
 from fwguard.store.cases import (
     CaseMoveRow,
     CaseRow,
@@ -58,7 +59,7 @@ def on_drift(
         reason = _hold_reason(session, house, row, case)
         if reason:
             drift = describe(row.platform, approved, reading, parts, server_names(session, row.client_id))
-            _hold(session, house, row, case, drift, reason)
+            _hold(session, house, row, case, drift, reading, reason)
             return float(house.settings.poll_s)
         move_case(session, case, CaseEvent.RESTORE_STARTED, actor="system", at=house.clock())
         warrant = warrant_for(
@@ -99,12 +100,6 @@ def _restore(
 
 def on_no_drift(house: House, firewall: FirewallRow, baseline: BaselineRow) -> None:
     """The firewall holds its approved state: close the drift case that is open, if any."""
-    with house.store.reading() as session:
-        if (
-            open_case_of(session, firewall.id, CaseKind.DRIFT) is None
-            and firewall.state is not WatchState.HELD
-        ):
-            return
     with house.store.session() as session:
         row = session.get_one(FirewallRow, firewall.id)
         if row.state is WatchState.HELD:
@@ -180,10 +175,20 @@ def _hold_reason(session: Session, house: House, firewall: FirewallRow, case: Ca
 
 
 def _hold(
-    session: Session, house: House, firewall: FirewallRow, case: CaseRow, drift: Drift, reason: str
+    session: Session,
+    house: House,
+    firewall: FirewallRow,
+    case: CaseRow,
+    drift: Drift,
+    reading: Snapshot,
+    reason: str,
 ) -> None:
-    """Leave the drift in place, tell the client and call a person; once, not at every look."""
-    _tell_words(case, drift)
+    """Leave the drift in place, tell the client and call a person; once, not at every look.
+
+    What was read is kept, so that a person can ask to approve the firewall as it stands.
+    """
+    _set_words(case, drift.words)
+    record_reading(session, firewall.id, reading, at=house.clock())
     firewall.state = WatchState.HELD
     if case.state is CaseState.HELD:
         return
@@ -217,10 +222,6 @@ def _explain(session: Session, case: CaseRow, baseline: BaselineRow) -> None:
     _set_words(case, {language: tuple(lines) for language, lines in words.items()})
 
 
-def _tell_words(case: CaseRow, drift: Drift) -> None:
-    _set_words(case, dict(drift.words))
-
-
-def _set_words(case: CaseRow, words: dict[Language, tuple[str, ...]]) -> None:
+def _set_words(case: CaseRow, words: Mapping[Language, tuple[str, ...]]) -> None:
     case.summary_fr = "\n".join(words[Language.FR])
     case.summary_en = "\n".join(words[Language.EN])

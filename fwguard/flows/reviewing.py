@@ -15,8 +15,8 @@ from fwguard.analysis.what_if import WhatIf, what_if
 from fwguard.approvals.binding import Binding
 from fwguard.dialects.table import PLATFORMS
 from fwguard.errors import InputError
-from fwguard.flows.drift import differing_parts, policy_of
 from fwguard.flows.drift import describe as describe_drift
+from fwguard.flows.drift import differing_parts, policy_of
 from fwguard.flows.house import House
 from fwguard.flows.names import server_names
 from fwguard.flows.notices import tell_asker
