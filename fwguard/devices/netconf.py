@@ -114,7 +114,11 @@ class NetconfDevice:
         except DeviceError:
             self._give_back(locked)
             raise
-        self._write_startup(before, after, warrant)
+        try:
+            self._write_startup(before, after, warrant)
+        except CommitRefusedError:
+            self.roll_back(warrant)
+            raise
         self._check(after, warrant)
 
     def _stage(self, before: Snapshot, after: Snapshot) -> None:
