@@ -47,11 +47,11 @@ class Sampler:
             if packet is None:
                 continue
             ends = frozenset({(packet.source, packet.sport), (packet.target, packet.dport)})
+            keys: set[tuple[object, ...]] = {(ends, packet.protocol, packet.icmp_type)}
             if packet.protocol in (47, 50):  # without ports, source NAT cannot tell two senders apart
-                ends = frozenset({(packet.target, 0)})
-            key = (ends, packet.protocol, packet.icmp_type)
-            if key not in seen:
-                seen.add(key)
+                keys.add((packet.target, packet.protocol))
+            if not keys & seen:
+                seen |= keys
                 out.append(packet)
         return out
 
