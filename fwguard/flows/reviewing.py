@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from fwguard.analysis.explain import explain
 from fwguard.analysis.risk import assess
-from fwguard.analysis.what_if import WhatIf, what_if
+from fwguard.analysis.what_if import Coverage, WhatIf, what_if
 from fwguard.approvals.binding import Binding
 from fwguard.dialects.table import PLATFORMS
 from fwguard.errors import InputError
@@ -89,7 +89,7 @@ def propose(session: Session, house: House, ticket: TicketRow, baseline: Baselin
     )
     edit = PLATFORMS[firewall.platform].write(change, baseline.snapshot)
     found = what_if(before, policy_of(firewall.platform, edit.after), change.openings)
-    if found.already == "all" and not change.redirections:
+    if found.already is Coverage.ALL and not change.redirections:
         edit = Edit(after=baseline.snapshot, shown="")  # nothing to write: the ticket becomes a holder
     risk = assess(found, ask, weights=house.rulebook.weights, now=house.clock())
     binding = Binding(
@@ -109,7 +109,8 @@ def propose(session: Session, house: House, ticket: TicketRow, baseline: Baselin
 def _store(session: Session, house: House, ticket: TicketRow, proposal: Proposal) -> None:
     found, names = proposal.what_if, server_names(session, ticket.client_id)
     analysis: dict[str, Any] = {
-        "already": found.already,
+        "already": found.already.value,
+        "already_by": list(found.already_by),
         "opens": [box.to_json() for box in found.opens],
         "wider": [box.to_json() for box in found.wider_than_asked],
         "closes": [box.to_json() for box in found.closes],
@@ -176,7 +177,7 @@ def _cannot_be_done(session: Session, house: House, ticket: TicketRow, why: str)
 def risk_to_json(risk: Risk) -> dict[str, Any]:
     """Return a risk as tickets keep it: class, score, and why in each language."""
     return {
-        "class": risk.risk_class,
+        "class": risk.risk_class.value,
         "score": risk.score,
         "why": {language.value: list(risk.words(language)) for language in Language},
     }
