@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fwguard.analysis.interfaces import InterfaceTable
@@ -181,31 +181,40 @@ def _box(
     """Build one box and its witness: an ordinary packet where the box holds one."""
     here = ANY_INTERFACE if hook is Hook.OUTPUT else table.show(ingress)
     there = ANY_INTERFACE if hook is Hook.INPUT else table.show(egress)
-    v4 = bool(source.v4 and target.v4)
-    kind = next((number for number in (6, 17, 1, 58) if number in protocol), protocol.first)
-    if protocol.first > 58 and kind == protocol.first:
-        kind = next((n for low, high in protocol for n in (low, high) if n in WITH_PORTS), kind)
+    box = Box(
+        hook=hook, ingress=here, egress=there, source=source, target=target, protocol=protocol,
+        sport=sport, dport=dport, leans=leans,
+    )  # fmt: skip
+    return replace(box, witness=example(box, _name(table, ingress), _name(table, egress)))
+
+
+def _name(table: InterfaceTable, pairs: Pairs) -> str:
+    """Return one interface of some classes: none in particular where that is one of them."""
+    return "" if pairs[-1][1] == table.unnamed else table.names[pairs[0][0]]
+
+
+def example(box: Box, ingress: str | None = None, egress: str | None = None) -> Packet:
+    """Return a packet that stands in a box: an ordinary one where the box holds one.
+
+    Without names of interfaces, those of the box's own witness.
+    """
+    v4 = bool(box.source.v4 and box.target.v4)
+    protocol, sport, dport = box.protocol, box.sport, box.dport
+    usual = (number for number in (6, 17, 1, 58, 132) if number in protocol)
+    kind = next(usual, protocol.first)
     ports = kind in WITH_PORTS
-    icmp = kind in (ICMP, ICMPV6)
-    witness = Packet(
-        source=_example(source, v4),
-        target=_example(target, v4),
+    old = box.witness
+    return Packet(
+        source=_example(box.source, v4),
+        target=_example(box.target, v4),
         protocol=kind,
         sport=next((n for n in ((40000, 1024) if ports else (0,)) if n in sport), sport.first),
         dport=next((n for n in ((dport.first or 1,) if ports else (0,)) if n in dport), dport.first),
-        ingress=table.names[_first_named(ingress)],
-        egress=table.names[_first_named(egress)],
-        hook=hook,
-        icmp_type=(0x800 if 0x800 in dport else dport.first) if icmp else None,
+        ingress=(old.ingress if old else "") if ingress is None else ingress,
+        egress=(old.egress if old else "") if egress is None else egress,
+        hook=box.hook,
+        icmp_type=(0x800 if 0x800 in dport else dport.first) if kind in (ICMP, ICMPV6) else None,
     )
-    return Box(
-        hook=hook, ingress=here, egress=there, source=source, target=target, protocol=protocol,
-        sport=sport, dport=dport, witness=witness, leans=leans,
-    )  # fmt: skip
-
-
-def _first_named(pairs: Pairs) -> int:
-    return pairs[0][0]
 
 
 def _example(addresses: AddressSet, v4: bool) -> str:

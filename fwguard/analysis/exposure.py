@@ -7,8 +7,8 @@ from typing import Final
 
 from fwguard.analysis.program import ACCEPT, SKIP, Program
 from fwguard.analysis.reach import RuleKey
-from fwguard.analysis.space import WHOLE, Dim
-from fwguard.model.address import Family
+from fwguard.analysis.space import WHOLE, Dim, address_pairs
+from fwguard.model.address import AddressSet, Family
 from fwguard.model.intervals import Intervals, Pairs, lack, meet, touch
 from fwguard.model.policy import Action, Hook, NatKind, Policy, Rule
 from fwguard.model.ports import ANY_PORT, TCP, UDP, WITH_PORTS, show_ports, show_protocol
@@ -40,6 +40,11 @@ def outside_interfaces(policy: Policy) -> frozenset[str]:
             if rule.kind is NatKind.DNAT and not match.ingress.negated:
                 names |= match.ingress.names
     return frozenset(name for name in names if name)
+
+
+def is_public(source: AddressSet) -> bool:
+    """Tell whether any of the addresses is routed on the Internet."""
+    return any(lack(address_pairs(source, family), _INSIDE[family]) for family in (Family.V4, Family.V6))
 
 
 def exposed_rules(

@@ -192,6 +192,33 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         Language.EN: "cannot be read, so nobody knows what it does: {text}",
         Language.FR: "illisible, donc personne ne sait ce qu'elle fait : {text}",
     },
+    # What-if.
+    "already-all": {
+        Language.EN: "All of it is open already, by lines {lines}.",
+        Language.FR: "Tout est déjà ouvert, par les lignes {lines}.",
+    },
+    "already-part": {
+        Language.EN: "Part of it is open already, by lines {lines}.",
+        Language.FR: "Une partie est déjà ouverte, par les lignes {lines}.",
+    },
+    "already-none": {
+        Language.EN: "None of it is open today.",
+        Language.FR: "Rien n'en est ouvert aujourd'hui.",
+    },
+    "change": {Language.EN: "The change:", Language.FR: "Le changement :"},
+    "then-part": {
+        Language.EN: "Not all of what was asked would surely pass.",
+        Language.FR: "Tout ce qui est demandé ne passerait pas à coup sûr.",
+    },
+    "then-none": {
+        Language.EN: "Nothing of what was asked would pass.",
+        Language.FR: "Rien de ce qui est demandé ne passerait.",
+    },
+    "wider": {
+        Language.EN: "Wider than asked:",
+        Language.FR: "Plus large que demandé :",
+    },
+    "risk": {Language.EN: "Risk: {name} ({score})", Language.FR: "Risque : {name} ({score})"},
     "omitted": {
         Language.EN: "and {count} more regions that pass differently",
         Language.FR: "et {count} autres régions filtrées autrement",

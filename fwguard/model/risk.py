@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from fwguard.errors import InputError
 from fwguard.model.intervals import Intervals
+from fwguard.model.inventory import Language
 from fwguard.model.ports import parse_ports
+from fwguard.model.risk_words import RISK_WORDS
 
 
 class RiskClass(StrEnum):
@@ -41,6 +43,10 @@ class Risk:
     risk_class: RiskClass
     score: int
     why: tuple[Reason, ...]
+
+    def words(self, language: Language) -> tuple[str, ...]:
+        """Say why, one line a reason."""
+        return tuple(RISK_WORDS[one.code][language].format(**dict(one.params)) for one in self.why)
 
 
 # SSH, Telnet, RPC, NetBIOS, LDAP, SMB, SNMP, rlogin, RDP, VNC, WinRM, X11, IPMI, Docker, Kubernetes, etcd,
