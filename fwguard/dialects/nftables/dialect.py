@@ -20,9 +20,7 @@ from fwguard.model.change import Change, TextEdit
 from fwguard.model.policy import Policy
 
 SNIFFED_CHARS: Final = 64 * 1024
-_TABLE: Final = re.compile(
-    r"^\s*(?:add\s+)?table\s+(?:(?:ip|ip6|inet|arp|bridge|netdev)\s+)?[\w-]+\s*\{?", re.M
-)
+_TABLE: Final = re.compile(r"^\s*(?:add\s+)?table\s+(?:ip|ip6|inet|arp|bridge|netdev)\s+[\w-]+", re.M)
 _COMMAND: Final = re.compile(
     r"^\s*(?:flush ruleset|(?:add|insert|create) (?:rule|chain|table|set|map|element) |define \w+ ?=)", re.M
 )
