@@ -10,15 +10,16 @@ from fwguard.analysis.interfaces import InterfaceTable
 from fwguard.analysis.partition import RawBox
 from fwguard.analysis.space import Dim, Space, addresses_of
 from fwguard.model.address import AddressSet, Family, show_address
-from fwguard.model.intervals import Intervals, Pairs, lack, meet, normalised
+from fwguard.model.intervals import Intervals, Pairs, lack, normalised
 from fwguard.model.packet import Packet
 from fwguard.model.policy import ANY_INTERFACE, Hook, InterfaceSet
 from fwguard.model.ports import ANY_PORT, ANY_PROTOCOL, ICMP, ICMPV6, WITH_PORTS, show_ports, show_protocol
 
 _ICMPS: Final = Intervals.single(ICMP, ICMPV6)
 # Past this many boxes, making them still fewer costs more than it helps.
-_MOST_TO_WIDEN: Final = 400
+_MOST_TO_WIDEN: Final = 300
 _COMPARED: Final = 7
+_Numbers = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,7 @@ def read_boxes(raw: Iterable[tuple[Space, Iterable[RawBox]]], *, leans: str = ""
     merged: dict[Family, list[RawBox]] = {}
     last: Space | None = None
     for space, boxes in raw:
-        merged[space.family] = fewer([box[:_COMPARED] for box in boxes], space)
+        merged[space.family] = fewer([box[:_COMPARED] for box in boxes])
         last = space
     if last is None:
         return []
@@ -227,83 +228,130 @@ def _example(addresses: AddressSet, v4: bool) -> str:
     return show_address(4 if v4 else 6, low + 1 if high - low > 1 else low)
 
 
-def fewer(boxes: list[RawBox], space: Space) -> list[RawBox]:
+class _Sets:
+    """Numbers for sets, so that each is hashed once and each pair of them compared once."""
+
+    def __init__(self) -> None:
+        self.pairs: list[Pairs] = []
+        self._number: dict[Pairs, int] = {}
+        self._seen: dict[int, int] = {}
+        self._within: dict[tuple[int, int], bool] = {}
+
+    def number(self, pairs: Pairs) -> int:
+        """Return the number of a set; equal sets have one."""
+        number = self._number.setdefault(pairs, len(self.pairs))
+        if number == len(self.pairs):
+            self.pairs.append(pairs)
+        return number
+
+    def numbered(self, boxes: Sequence[RawBox]) -> list[_Numbers]:
+        """Return boxes as numbers. The same object is looked up by identity: diagrams share their sets."""
+        seen = self._seen
+        out = []
+        for box in boxes:
+            row = []
+            for pairs in box:
+                number = seen.get(id(pairs))
+                if number is None:
+                    number = seen[id(pairs)] = self.number(pairs)
+                row.append(number)
+            out.append(tuple(row))
+        seen.clear()  # identities hold no longer than the boxes
+        return out
+
+    def union(self, parts: Iterable[int]) -> int:
+        """Return the number of a union."""
+        return self.number(normalised(pair for part in parts for pair in self.pairs[part]))
+
+    def within(self, inner: int, outer: int) -> bool:
+        """Tell whether one set is in another."""
+        if inner == outer:
+            return True
+        known = self._within.get((inner, outer))
+        if known is None:
+            known = self._within[inner, outer] = not lack(self.pairs[inner], self.pairs[outer])
+        return known
+
+
+def fewer(raw: Sequence[RawBox]) -> list[RawBox]:
     """Return fewer, wider boxes with exactly the same union."""
-    boxes = _joined(boxes)
+    sets = _Sets()
+    boxes = _joined(sets.numbered(raw), sets)
     if 1 < len(boxes) <= _MOST_TO_WIDEN:
-        boxes = _joined(_trimmed(_widened(boxes)))
-    return boxes
+        boxes = _joined(_trimmed(_widened(boxes, sets), sets), sets)
+    return [tuple(sets.pairs[number] for number in box) for box in boxes]
 
 
-def _joined(boxes: Sequence[RawBox]) -> list[RawBox]:
+def _joined(boxes: list[_Numbers], sets: _Sets) -> list[_Numbers]:
     """Join boxes that differ in one dimension only, until none do."""
-    current = list(boxes)
     quiet = 0
     dim = 0
-    while quiet < _COMPARED and len(current) > 1:
-        groups: dict[tuple[Pairs, ...], list[Pairs]] = {}
-        for box in current:
-            groups.setdefault((*box[:dim], *box[dim + 1 :]), []).append(box[dim])
-        if len(groups) < len(current):
+    while quiet < _COMPARED and len(boxes) > 1:
+        groups: dict[_Numbers, list[int]] = {}
+        for box in boxes:
+            groups.setdefault(box[:dim] + box[dim + 1 :], []).append(box[dim])
+        if len(groups) < len(boxes):
             quiet = 0
-            current = [
-                (*rest[:dim], parts[0] if len(parts) == 1 else _union(parts), *rest[dim:])
+            boxes = [
+                (*rest[:dim], parts[0] if len(parts) == 1 else sets.union(parts), *rest[dim:])
                 for rest, parts in groups.items()
             ]
         else:
             quiet += 1
         dim = (dim + 1) % _COMPARED
-    return current
+    return boxes
 
 
-def _union(parts: list[Pairs]) -> Pairs:
-    return normalised(pair for part in parts for pair in part)
-
-
-def _within(inner: Pairs, outer: Pairs) -> bool:
-    return inner is outer or inner == outer or not lack(inner, outer)
-
-
-def _widened(boxes: list[RawBox]) -> list[RawBox]:
+def _widened(boxes: list[_Numbers], sets: _Sets) -> list[_Numbers]:
     """Widen each box, one dimension after the other, as far as the others cover what is added."""
-    out: list[RawBox] = []
+    within = sets.within
+    out: list[_Numbers] = []
     for box in boxes:
         wide = list(box)
         for dim in range(_COMPARED):
-            others = [d for d in range(_COMPARED) if d != dim]
-            parts = [other[dim] for other in boxes if all(_within(wide[d], other[d]) for d in others)]
-            parts.append(wide[dim])
+            around = boxes
+            for other in range(_COMPARED):
+                if other != dim:
+                    inner = wide[other]
+                    around = [one for one in around if within(inner, one[other])]
+            parts = {one[dim] for one in around} | {wide[dim]}
             if len(parts) > 1:
-                wide[dim] = _union(parts)
+                wide[dim] = sets.union(parts)
         out.append(tuple(wide))
     return list(dict.fromkeys(out))
 
 
-def _trimmed(boxes: list[RawBox]) -> list[RawBox]:
+def _trimmed(boxes: list[_Numbers], sets: _Sets) -> list[_Numbers]:
     """Drop what wider boxes hold already: whole boxes, or all but one slice of a box."""
 
-    def width(box: RawBox) -> int:
+    def width(box: _Numbers) -> int:
         size = 1
-        for pairs in box:
-            size *= sum(high - low + 1 for low, high in pairs)
+        for number in box:
+            size *= sum(high - low + 1 for low, high in sets.pairs[number])
         return size
 
-    kept: list[RawBox] = []
+    kept: list[_Numbers] = []
     for box in sorted(boxes, key=width, reverse=True):
-        rest: RawBox | None = box
+        rest = box
         for wider in kept:
-            rest = _less(rest, wider) if rest is not None else None
-        if rest is not None:
+            less = _less(rest, wider, sets)
+            if less is None:
+                break
+            rest = less
+        else:
             kept.append(rest)
     return kept
 
 
-def _less(box: RawBox, wider: RawBox) -> RawBox | None:
+def _less(box: _Numbers, wider: _Numbers, sets: _Sets) -> _Numbers | None:
     """Return `box` without what `wider` holds of it, where that is still one box; else `box` whole."""
-    outside = [d for d in range(_COMPARED) if not _within(box[d], wider[d])]
-    if not outside:
+    outside = -1
+    for dim in range(_COMPARED):
+        if not sets.within(box[dim], wider[dim]):
+            if outside >= 0:
+                return box
+            outside = dim
+    if outside < 0:
         return None
-    if len(outside) > 1 or not all(meet(box[d], wider[d]) for d in range(_COMPARED)):
-        return box
-    dim = outside[0]
-    return (*box[:dim], lack(box[dim], wider[dim]), *box[dim + 1 :])
+    rest = lack(sets.pairs[box[outside]], sets.pairs[wider[outside]])
+    return (*box[:outside], sets.number(rest), *box[outside + 1 :])

@@ -15,7 +15,7 @@ from typing import Final
 from fwguard.analysis.program import ACCEPT, DROP, MARK, REJECT, SKIP, Program
 from fwguard.analysis.space import WHOLE, Space
 from fwguard.analysis.sweep import sweep
-from fwguard.model.intervals import Pair, Pairs, normalised
+from fwguard.model.intervals import Pair, Pairs, normalised, touch
 
 # Leaves of the diagram; every other number is a node.
 SAME: Final = 0
@@ -53,6 +53,9 @@ _LEANING: Final = {
 MAX_SPLITS: Final = 400_000
 # Unknown items in one region that are still told apart one by one.
 _LONGEST_JOINT: Final = 200
+# Lists shorter than this, and more differing sets than that, are not worth cutting down first.
+_WORTH_CUTTING: Final = 24
+_MOST_WANTED: Final = 16
 _OFFSET: Final = 1 << 24
 _NEVER: Final = 1 << 62
 
@@ -74,6 +77,8 @@ class Partition:
         self.target = before.target + [place + self.border for place in after.target]
         self.unknown = before.unknown + after.unknown
         self.splits_left = max_splits
+        self.narrow = [sum(1 << dim for dim in range(_LEVELS) if sets[dim] != WHOLE) for sets in self.sets]
+        self._touches: dict[tuple[int, int, int], bool] = {}
         self._name_items()
         self.nodes: list[tuple[int, tuple[tuple[Pairs, int], ...]]] = []
         self._node_number: dict[tuple[int, tuple[tuple[Pairs, int], ...]], int] = {}
@@ -121,9 +126,11 @@ class Partition:
             if op == SKIP:
                 pending.append(targets[item])
             if sure[item] and op != MARK:
-                resume = min((place for place in pending if place > item), default=_NEVER)
-                if resume == _NEVER:
+                if pending:
+                    pending = [place for place in pending if place > item]
+                if not pending:
                     break
+                resume = min(pending)
         return self._without_idle_tail(kept)
 
     def _without_idle_tail(self, kept: list[int]) -> list[int]:
@@ -152,11 +159,13 @@ class Partition:
         """Return the diagram of a region, given the items of both policies that are left in it."""
         if len(left) == 1 and len(right) == 1:
             return self._leaf(left, right)
-        sets = self.sets
-        while level < _LEVELS and all(
-            sets[item][level] == WHOLE for items in (left, right) for item in items
-        ):
-            level += 1
+        narrow = 0
+        for item in left:
+            narrow |= self.narrow[item]
+        for item in right:
+            narrow |= self.narrow[item]
+        narrow >>= level
+        level = level + (narrow & -narrow).bit_length() - 1 if narrow else _LEVELS
         left_key, right_key = self._key(left, level), self._key(right, level)
         if left_key == right_key:
             return SAME
@@ -231,6 +240,9 @@ class Partition:
         if self.splits_left < 0:
             return UNCLEAR
         differing = self._differing(level, left, right)
+        if differing is not None and len(left) + len(right) > _WORTH_CUTTING:
+            left = self._relevant(level, left, differing)
+            right = self._relevant(level, right, differing)
         always, pieces = sweep(self.space.tables[level], self.sets, level, left + right)
         border = self.border
         whole_differs = differing is None or any(item in differing for item in always)
@@ -292,6 +304,29 @@ class Partition:
         if self._key(left_rest, level) != self._key(right_rest, level):
             return None
         return differing
+
+    def _relevant(self, level: int, items: list[int], differing: set[int]) -> list[int]:
+        """Drop the items that share no packet with any differing one: elsewhere both sides are the same."""
+        for dim in range(level, _LEVELS):
+            wanted = {self.sets[item][dim] for item in differing}
+            if WHOLE in wanted or len(wanted) > _MOST_WANTED:
+                continue
+            good = {
+                number: number == WHOLE or any(self._touch(dim, number, other) for other in wanted)
+                for number in {self.sets[item][dim] for item in items}
+            }
+            items = [item for item in items if good[self.sets[item][dim]]]
+        return items
+
+    def _touch(self, dim: int, left: int, right: int) -> bool:
+        if left == right:
+            return True
+        key = (dim, left, right) if left < right else (dim, right, left)
+        known = self._touches.get(key)
+        if known is None:
+            pairs = self.space.tables[dim].pairs
+            known = self._touches[key] = touch(pairs[left], pairs[right])
+        return known
 
     def _node(self, level: int, edges: dict[int, list[Pair]]) -> int:
         if not edges:
