@@ -1,0 +1,1 @@
+"""The benchmarks: each measures one room and prints JSON."""
