@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
 from fwguard.analysis.boxes import Box, read_boxes
 from fwguard.analysis.interfaces import InterfaceTable, interface_sets
@@ -13,13 +15,21 @@ from fwguard.model.address import ANY_ADDRESS, Family
 from fwguard.model.intervals import Pairs
 from fwguard.model.policy import Hook, Policy
 
+_PERHAPS: Final = (MAY_OPEN, UNCLEAR)
+# Regions read of one kind and IP version.
+MAX_REGIONS: Final = 40_000
+
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """`lower` certainly passes; `upper` is all that may: `lower` and what unknown rules leave open."""
+    """`lower` certainly passes; `upper` is all that may: `lower` and what unknown rules leave open.
+
+    `omitted` regions were not written out, because there were too many.
+    """
 
     lower: tuple[Box, ...]
     upper: tuple[Box, ...]
+    omitted: int = 0
 
 
 def everywhere(hook: Hook) -> Box:
@@ -27,7 +37,9 @@ def everywhere(hook: Hook) -> Box:
     return Box(hook=hook, source=ANY_ADDRESS, target=ANY_ADDRESS)
 
 
-def passes(policy: Policy, hook: Hook, space: Box | None = None) -> Passing:
+def passes(
+    policy: Policy, hook: Hook, space: Box | None = None, *, max_regions: int = MAX_REGIONS
+) -> Passing:
     """Return what of a space (by default everything) the filter accepts, as boxes.
 
     Addresses are those that the filter sees: after destination NAT.
@@ -35,12 +47,14 @@ def passes(policy: Policy, hook: Hook, space: Box | None = None) -> Passing:
     box = space or everywhere(hook)
     certain: list[tuple[Space, list[RawBox]]] = []
     possible: list[tuple[Space, list[RawBox]]] = []
+    omitted = 0
     for partition in passing(policy, hook, box):
-        sure = list(partition.boxes(OPENS))
+        sure = list(islice(partition.boxes(OPENS), max_regions))
         certain.append((partition.space, sure))
-        maybe = [raw for leaf in (MAY_OPEN, UNCLEAR) for raw in partition.boxes(leaf)]
+        maybe = list(islice((raw for leaf in _PERHAPS for raw in partition.boxes(leaf)), max_regions))
         possible.append((partition.space, sure + maybe))
-    return Passing(tuple(read_boxes(certain)), tuple(read_boxes(possible)))
+        omitted += sum(partition.count(leaf) for leaf in (OPENS, *_PERHAPS)) - len(sure) - len(maybe)
+    return Passing(tuple(read_boxes(certain)), tuple(read_boxes(possible)), omitted)
 
 
 def passing(policy: Policy, hook: Hook, box: Box) -> list[Partition]:

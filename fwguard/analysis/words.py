@@ -219,6 +219,29 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         Language.FR: "Plus large que demandé :",
     },
     "risk": {Language.EN: "Risk: {name} ({score})", Language.FR: "Risque : {name} ({score})"},
+    # The picture.
+    "picture-title": {
+        Language.EN: "Who reaches what through this firewall",
+        Language.FR: "Qui atteint quoi à travers ce pare-feu",
+    },
+    "picture-what": {
+        Language.EN: "{count} lines from sources on the left to targets on the right; dashed where a rule "
+        "cannot be read",
+        Language.FR: "{count} traits des sources à gauche aux cibles à droite ; en pointillés où une règle "
+        "est illisible",
+    },
+    "picture-edge": {
+        Language.EN: "{source} reaches {service} of {target}",
+        Language.FR: "{source} atteint {service} de {target}",
+    },
+    "picture-maybe": {
+        Language.EN: "{source} may reach {service} of {target}",
+        Language.FR: "{source} atteint peut-être {service} de {target}",
+    },
+    "picture-nothing": {
+        Language.EN: "Nothing passes.",
+        Language.FR: "Rien ne passe.",
+    },
     "omitted": {
         Language.EN: "and {count} more regions that pass differently",
         Language.FR: "et {count} autres régions filtrées autrement",

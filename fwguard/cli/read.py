@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from fwguard.cli.configuration import clean, dialect_option, json_option, load, print_json
+from fwguard.errors import InputError
+
+if TYPE_CHECKING:
+    from fwguard.model.policy import Policy
 
 _SHOWN = 40
+
+
+def _draw(policy: Policy, path: str) -> None:
+    from fwguard.analysis.picture import svg
+
+    try:
+        Path(path).write_text(svg(policy), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{error.strerror}", where=path, expected="a file that can be written") from None
 
 
 @click.command(
@@ -15,8 +31,9 @@ _SHOWN = 40
 )
 @click.argument("file")
 @dialect_option
+@click.option("--svg", metavar="OUT.svg", help="Also draw who reaches what, as a picture for a browser.")
 @json_option
-def command(file: str, dialect: str | None, as_json: bool) -> None:
+def command(file: str, dialect: str | None, svg: str | None, as_json: bool) -> None:
     """Read FILE (- for standard input): its rules, address translations, routes, and what nobody could read.
 
     The dialect is guessed from the text unless --dialect names it.
@@ -25,6 +42,8 @@ def command(file: str, dialect: str | None, as_json: bool) -> None:
 
     configuration = load(file, dialect)
     policy = configuration.policy
+    if svg is not None:
+        _draw(policy, svg)
     if as_json:
         print_json(
             {
