@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, Final
 
 import click
 from sqlalchemy import select
@@ -23,6 +24,9 @@ from fwguard.model.ticket import Ask, TicketState
 from fwguard.store.people import UserRole
 from fwguard.store.tickets import Channel, TicketKind, TicketRow, approval_count
 
+_DURATION: Final = re.compile(r"(\d{1,6})(s|min|h|d)")
+_SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
 
 @click.group()
 def command() -> None:
@@ -39,7 +43,7 @@ def command() -> None:
 @click.option(
     "--from", "sources", multiple=True, default=("any",), show_default=True, help="Prefix or any; repeatable."
 )
-@click.option("--until", default="", help="A day (2026-12-31), or days from now (30d). Empty: no end.")
+@click.option("--until", default="", help="A day (2026-12-31), or how long (30d, 8h). Empty: no end.")
 @click.option("--reason", required=True)
 @click.option("--json", "as_json", is_flag=True)
 def new(server: str, service: str, sources: tuple[str, ...], until: str, reason: str, as_json: bool) -> None:
@@ -201,15 +205,15 @@ def withdraw(number: str) -> None:
 
 
 def _end(text: str, now: datetime) -> datetime | None:
-    """Return the end of a day in Paris, so many days from now, or None. Raises InputError."""
+    """Return the end of a day in Paris, so long from now, or None for no end. Raises InputError."""
     if not text:
         return None
-    if text[:-1].isdecimal() and text.endswith("d"):
-        return now + timedelta(days=int(text[:-1]))
+    if match := _DURATION.fullmatch(text):
+        return now + timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
     try:
         day = datetime.strptime(text, "%Y-%m-%d").date()  # a day has no zone
     except ValueError:
-        raise InputError(f"end {text!r}", expected="2026-12-31 or 30d") from None
+        raise InputError(f"end {text!r}", expected="2026-12-31, 30d, 8h, 10min or 45s") from None
     return datetime.combine(day + timedelta(days=1), time(), PARIS).astimezone(UTC)
 
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import pyotp
@@ -27,6 +28,7 @@ from fwguard.lab.platform import Lab
 
 START_S: Final = 30.0
 STOP_S: Final = 20.0
+COMMAND_S: Final = 120.0
 
 
 class CommandFailed(FwguardError):
@@ -115,30 +117,41 @@ class ControlRoom:
         self.stop()
         self._listener.close()
 
-    def command(self, *argv: str, actor: str = "", check: bool = True) -> str:
-        """Run a command of the program inside the controller's host; as a person, when one is named.
+    def command(self, *argv: str, actor: str = "", check: bool = True, state: Path | None = None) -> str:
+        """Run a command of the program inside the controller's host; as a person, when one is named; on
+        another state directory, as after a copy.
 
         Raises CommandFailed unless it ends with 0 and `check` is set.
         """
-        environment = self._environment()
-        if actor:
-            environment["FWGUARD_TOKEN"] = self._token(actor)
-        done = subprocess.run(
-            self.lab.command("controller", _fwguard(*argv)),
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = self._run(argv, actor, state)
         if check and done.returncode:
             raise CommandFailed(argv, done.returncode, done.stderr or done.stdout)
         return done.stdout
 
-    def rows(self, *argv: str, actor: str) -> list[dict[str, Any]]:
-        """Run a command that prints one JSON object a line, and return them."""
-        lines = self.command(*argv, "--json", actor=actor, check=False).splitlines()
-        return [json.loads(line) for line in lines]
+    def rows(self, *argv: str, actor: str, state: Path | None = None) -> list[dict[str, Any]]:
+        """Run a command that prints one JSON object a line, and return them.
+
+        Raises CommandFailed when it ends with more than 1 (which answers "no", "differs", "found").
+        """
+        done = self._run([*argv, "--json"], actor, state)
+        if done.returncode > 1:
+            raise CommandFailed(argv, done.returncode, done.stderr or done.stdout)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def _run(self, argv: Sequence[str], actor: str, state: Path | None) -> subprocess.CompletedProcess[str]:
+        environment = self._environment()
+        if actor:
+            environment["FWGUARD_TOKEN"] = self._token(actor)
+        if state is not None:
+            environment["FWGUARD_STATE_DIR"] = str(state)
+        return subprocess.run(
+            self.lab.command("controller", _fwguard(*argv)),
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S,
+            check=False,
+        )
 
     def _token(self, mail: str) -> str:
         if mail not in self._tokens:
