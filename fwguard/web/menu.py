@@ -18,8 +18,22 @@ class Way(NamedTuple):
     current: bool
 
 
-_CLIENT: Final = (("start.start", _("Start")),)
-_STAFF: Final = (("start.start", _("Start")),)
+_CLIENT: Final = (
+    ("start.start", _("Start")),
+    ("requests.new", _("New request")),
+    ("tickets.tickets", _("Requests")),
+    ("firewalls.firewalls", _("Firewalls")),
+    ("cases.cases", _("Cases")),
+)
+_STAFF: Final = (
+    ("start.start", _("Start")),
+    ("tickets.queue", _("Queue")),
+    ("tickets.tickets", _("Requests")),
+    ("firewalls.firewalls", _("Firewalls")),
+    ("cases.cases", _("Cases")),
+    ("mails.mails", _("Mail")),
+    ("log.log", _("Log")),
+)
 
 
 def menu() -> list[Way]:

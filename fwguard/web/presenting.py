@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final, NamedTuple
 
 from flask import Flask, request
-from flask_babel import format_datetime
+from flask_babel import format_date, format_datetime
 from flask_security import current_user
 from markupsafe import Markup
 
+from fwguard.approvals.calendar import PARIS
+from fwguard.model.ports import show_protocol
+from fwguard.store.openings import OpeningRow
 from fwguard.web.menu import menu
 from fwguard.web.shield import house_now, is_approver, is_fresh, is_staff
 from fwguard.web.texts import gettext, ngettext
@@ -31,14 +34,9 @@ class Line(NamedTuple):
 def install_presenting(app: Flask) -> None:
     """Give the filters and what every page asks about its reader to all templates."""
     app.jinja_env.filters.update(
-        moment=moment,
-        ago=ago,
-        changed=changed_lines,
-        named=name_of,
-        tone=tone_of,
-        risk=risk_name,
-        short=short,
-    )
+        moment=moment, end=end, day=day, ago=ago, changed=changed_lines, service=service,
+        named=name_of, tone=tone_of, risk=risk_name, short=short,
+    )  # fmt: skip
     app.context_processor(_reader)
 
 
@@ -60,6 +58,24 @@ def moment(at: datetime | None, nothing: str = "") -> str | Markup:
         return nothing
     shown = format_datetime(at, "d MMM y, HH:mm")
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), shown)
+
+
+def end(at: datetime | None, nothing: str = "") -> str | Markup:
+    """Return the end of something; midnight as the end of the day before, which is how it was asked."""
+    if at is None or at.astimezone(PARIS).time() != time():
+        return moment(at, nothing)
+    shown = gettext("end of %(day)s", day=day(at - timedelta(minutes=1)))
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), shown)
+
+
+def day(at: datetime) -> str:
+    """Return the day of a time, in Paris."""
+    return str(format_date(at, "d MMMM y"))
+
+
+def service(opening: OpeningRow) -> str:
+    """Return protocol and ports of an opening: "tcp/443"."""
+    return show_protocol(opening.protocol) + (f"/{opening.ports}" if opening.ports else "")
 
 
 def ago(at: datetime | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import flask_babel
 
 
-def gettext(text: str, **values: object) -> str:
+def gettext(text: str, /, **values: object) -> str:
     """Return a text of the source in the language of this request, with `%(name)s` filled in."""
     return str(flask_babel.gettext(text, **values))
 
