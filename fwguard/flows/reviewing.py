@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,7 @@ from fwguard.flows.notices import tell_asker
 from fwguard.flows.planning import plan
 from fwguard.model.change import Change, Edit
 from fwguard.model.inventory import Language
+from fwguard.model.policy import Policy
 from fwguard.model.risk import Risk
 from fwguard.model.snapshot import Snapshot
 from fwguard.model.ticket import TicketEvent, TicketState
@@ -30,8 +31,8 @@ from fwguard.store.approved import BaselineRow, current_baseline, last_reading
 from fwguard.store.asks import change_to_json
 from fwguard.store.tickets import TicketKind, TicketRow, move, set_analysis, ticket_numbered
 
-WAIT_FOR_BASELINE_S = 5.0
-# What nobody can plan yet because nothing is approved is asked again; a baseline ticket needs a reading.
+# A ticket for a firewall of which nothing is approved yet cannot be planned: asked again until it is.
+WAIT_FOR_BASELINE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,13 +142,14 @@ def _review_baseline(session: Session, house: House, ticket: TicketRow, baseline
     parts = differing_parts(firewall.platform, before, reading.snapshot)
     names = server_names(session, ticket.client_id)
     drift = describe_drift(firewall.platform, before, reading.snapshot, parts, names)
+    words = drift.words if baseline else _whole(policy_of(firewall.platform, reading.snapshot))
     binding = Binding(
         request=f"approve {firewall.name} as it stands",
         device=firewall.name,
         host_key=firewall.host_key,
         before=before.digest if baseline else "",
         after=reading.digest,
-        opens=drift.words[Language.EN],
+        opens=words[Language.EN],
         closes=(),
         ends_at="",
         rules=house.rulebook.digest,
@@ -157,7 +159,7 @@ def _review_baseline(session: Session, house: House, ticket: TicketRow, baseline
         "en": ["all that this firewall passes becomes the approved state"],
     }
     analysis = {
-        "words": {language.value: list(lines) for language, lines in drift.words.items()},
+        "words": {language.value: list(lines) for language, lines in words.items()},
         "shown": drift.text,
         "risk": {"class": "medium", "score": 0, "why": why},
     }
@@ -166,6 +168,17 @@ def _review_baseline(session: Session, house: House, ticket: TicketRow, baseline
         after_digest=reading.digest, rules_digest=house.rulebook.digest, at=house.clock(),
     )  # fmt: skip
     move(session, ticket, TicketEvent.ANALYSED, actor="system", at=house.clock())
+
+
+def _whole(policy: Policy) -> dict[Language, tuple[str, ...]]:
+    """Say how much a first approval approves."""
+    counts = (policy.rule_count, len(policy.nat), len(policy.routes), len(policy.unread))
+    return {
+        Language.FR: ("approuve l'état entier : {} règles, {} traductions d'adresses, {} routes, "
+                      "{} lignes non comprises".format(*counts),),
+        Language.EN: ("approves the whole state: {} rules, {} address translations, {} routes, "
+                      "{} lines not understood".format(*counts),),
+    }  # fmt: skip
 
 
 def _cannot_be_done(session: Session, house: House, ticket: TicketRow, why: str) -> None:
