@@ -138,18 +138,32 @@ def _next_due(session: Session, house: House, firewall: FirewallRow) -> Due | No
         except InputError as error:
             _back_to_review(session, house, ticket, str(error))
             continue
-        if proposal.binding.digest == ticket.binding or _rebinds(session, house, ticket, proposal):
-            return Due(ticket=ticket, baseline=baseline, proposal=proposal)
+        due = Due(ticket=ticket, baseline=baseline, proposal=proposal)
+        if proposal.binding.digest == ticket.binding or _rebinds(session, due):
+            return due
         _back_to_review(session, house, ticket, "what was approved would now do something else")
     return None
 
 
-def _rebinds(session: Session, house: House, ticket: TicketRow, proposal: Proposal) -> bool:
-    """An approval follows a baseline that another approved deployment moved, if change and effect recompute
-    identically (DESIGN.md 4.1). A baseline approved as it stood by a person is no such move."""
-    if (ticket.analysis or {}).get("effect") != proposal.effect_digest:
+def _rebinds(session: Session, due: Due) -> bool:
+    """Tell whether an approval follows the baseline to where it is now (DESIGN.md 4.1).
+
+    It does when only approved deployments and ends moved it, each under a warrant, and change and effect
+    recompute identically. A state that a person approved as it stood is no such move.
+    """
+    if (due.ticket.analysis or {}).get("effect") != due.proposal.effect_digest:
         return False
-    ticket.before_digest, ticket.after_digest = proposal.binding.before, proposal.binding.after
+    baseline: BaselineRow | None = due.baseline
+    while baseline is not None and baseline.digest != due.ticket.before_digest:
+        if baseline.warrant_id is None:
+            return False
+        baseline = session.get(BaselineRow, baseline.previous_id) if baseline.previous_id else None
+    if baseline is None:
+        return False
+    due.ticket.before_digest, due.ticket.after_digest = (
+        due.proposal.binding.before,
+        due.proposal.binding.after,
+    )
     return True
 
 
