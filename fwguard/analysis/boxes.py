@@ -10,7 +10,7 @@ from fwguard.analysis.interfaces import InterfaceTable
 from fwguard.analysis.partition import RawBox
 from fwguard.analysis.space import Dim, Space, addresses_of
 from fwguard.model.address import AddressSet, Family, show_address
-from fwguard.model.intervals import Intervals, Pairs, lack, normalised
+from fwguard.model.intervals import Intervals, Pairs, lack, meet, normalised, touch
 from fwguard.model.packet import Packet
 from fwguard.model.policy import ANY_INTERFACE, Hook, InterfaceSet
 from fwguard.model.ports import ANY_PORT, ANY_PROTOCOL, ICMP, ICMPV6, WITH_PORTS, show_ports, show_protocol
@@ -18,6 +18,8 @@ from fwguard.model.ports import ANY_PORT, ANY_PROTOCOL, ICMP, ICMPV6, WITH_PORTS
 _ICMPS: Final = Intervals.single(ICMP, ICMPV6)
 # Past this many boxes, making them still fewer costs more than it helps.
 _MOST_TO_WIDEN: Final = 300
+_MOST_TO_STRETCH: Final = 30
+_MOST_PIECES: Final = 60
 _COMPARED: Final = 7
 _Numbers = tuple[int, ...]
 
@@ -279,6 +281,8 @@ def fewer(raw: Sequence[RawBox]) -> list[RawBox]:
     boxes = _joined(sets.numbered(raw), sets)
     if 1 < len(boxes) <= _MOST_TO_WIDEN:
         boxes = _joined(_trimmed(_widened(boxes, sets), sets), sets)
+    if 1 < len(boxes) <= _MOST_TO_STRETCH:
+        boxes = _joined(_trimmed(_stretched(boxes, sets), sets), sets)
     return [tuple(sets.pairs[number] for number in box) for box in boxes]
 
 
@@ -319,6 +323,55 @@ def _widened(boxes: list[_Numbers], sets: _Sets) -> list[_Numbers]:
                 wide[dim] = sets.union(parts)
         out.append(tuple(wide))
     return list(dict.fromkeys(out))
+
+
+def _stretched(boxes: list[_Numbers], sets: _Sets) -> list[_Numbers]:
+    """Widen each box as far as all the others together cover what is added."""
+    out = []
+    for box in boxes:
+        wide = box
+        for dim in range(_COMPARED):
+            parts = {wide[dim]}
+            for other in boxes:
+                if sets.within(other[dim], wide[dim]):
+                    continue
+                added = (*wide[:dim], other[dim], *wide[dim + 1 :])
+                if _is_covered(added, boxes, sets):
+                    parts.add(other[dim])
+            if len(parts) > 1:
+                wide = (*wide[:dim], sets.union(parts), *wide[dim + 1 :])
+        out.append(wide)
+    return list(dict.fromkeys(out))
+
+
+def _is_covered(box: _Numbers, boxes: list[_Numbers], sets: _Sets) -> bool:
+    """Tell whether a box lies in the union of others; gives up, saying no, where that takes too long."""
+    rest = [box]
+    for other in boxes:
+        following: list[_Numbers] = []
+        for piece in rest:
+            following += _cut(piece, other, sets)
+        if not following:
+            return True
+        if len(following) > _MOST_PIECES:
+            return False
+        rest = following
+    return False
+
+
+def _cut(box: _Numbers, other: _Numbers, sets: _Sets) -> list[_Numbers]:
+    """Return a box without another, as disjoint boxes."""
+    if not all(touch(sets.pairs[box[dim]], sets.pairs[other[dim]]) for dim in range(_COMPARED)):
+        return [box]
+    pieces = []
+    rest = box
+    for dim in range(_COMPARED):
+        if sets.within(rest[dim], other[dim]):
+            continue
+        own, theirs = sets.pairs[rest[dim]], sets.pairs[other[dim]]
+        pieces.append((*rest[:dim], sets.number(lack(own, theirs)), *rest[dim + 1 :]))
+        rest = (*rest[:dim], sets.number(meet(own, theirs)), *rest[dim + 1 :])
+    return pieces
 
 
 def _trimmed(boxes: list[_Numbers], sets: _Sets) -> list[_Numbers]:

@@ -10,6 +10,7 @@ from fwguard.analysis.boxes import Box
 from fwguard.analysis.explain import NameOf, say_addresses, say_service
 from fwguard.analysis.passes import passes
 from fwguard.analysis.words import phrase
+from fwguard.model.address import ANY_ADDRESS
 from fwguard.model.inventory import Language
 from fwguard.model.policy import Hook, Policy
 
@@ -23,8 +24,9 @@ _RIGHT_START: Final = 710
 _MOST_TEXT: Final = 40
 # Drawn on white whatever the page's colours; every pair of colours is above 4.5:1 (WCAG 2.1, 1.4.3).
 _STYLE: Final = (
-    "text{font:14px sans-serif;fill:#1b1b1b}.head{font-size:18px;font-weight:bold}.small{font-size:12px;"
-    "fill:#4a4a4a}.end{fill:#eef3f8;stroke:#4a6a8a}.sure{stroke:#1f5f99;fill:none;stroke-width:1.6}"
+    "text{font:14px sans-serif;fill:#1b1b1b;paint-order:stroke;stroke:#ffffff;stroke-width:3px}"
+    ".head{font-size:18px;font-weight:bold}.small{font-size:12px;"
+    "fill:#4a4a4a}.end{stroke-width:1;fill:#eef3f8;stroke:#4a6a8a}.sure{stroke:#1f5f99;fill:none;stroke-width:1.6}"
     ".maybe{stroke:#96510a;fill:none;stroke-width:1.6;stroke-dasharray:6 4}"
 )
 
@@ -73,7 +75,9 @@ def svg(policy: Policy, *, language: Language = Language.EN, name_of: NameOf | N
 
 
 def _edges(policy: Policy, language: Language, name_of: NameOf) -> tuple[list[_Edge], int]:
-    passing = passes(policy, Hook.FORWARD, max_regions=_MAX_REGIONS)
+    spoken = ANY_ADDRESS.of_family(policy.families)
+    space = Box(hook=Hook.FORWARD, source=spoken, target=spoken)
+    passing = passes(policy, Hook.FORWARD, space, max_regions=_MAX_REGIONS)
     sure = set(passing.lower)
     certain = [_edge(box, True, language, name_of) for box in passing.lower]
     perhaps = [_edge(box, False, language, name_of) for box in passing.upper if box not in sure]
