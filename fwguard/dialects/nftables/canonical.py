@@ -97,8 +97,7 @@ def _words(tokens: list[Token]) -> str:
         text = token.text if token.kind != STRING else ""
         if text == "comment" and at + 1 < len(tokens):
             at += 2
-        elif text == "counter":
-            out.append(text)
+        elif text == "counter" and out[-1:] not in (["jump"], ["goto"]):  # netlink takes any name for a chain
             at = _past_counts(tokens, at + 1)
         elif text == "expires" or (text == "used" and out):
             at = _past_amount(tokens, at + 1)
@@ -141,6 +140,8 @@ def _is_port(tokens: list[Token], at: int) -> bool:
 
 
 def _past_counts(tokens: list[Token], at: int) -> int:
+    if at + 1 < len(tokens) and tokens[at].text == "name":
+        return at + 2
     while at + 1 < len(tokens) and tokens[at].text in ("packets", "bytes"):
         at += 2
     return at

@@ -46,6 +46,9 @@ BASE = """table inet filter {
     [
         ("packets 10 bytes 200", "packets 11 bytes 300"),
         ("packets 5 bytes 600", "packets 6 bytes 700"),
+        (" counter packets 10 bytes 200", ""),
+        ("ip saddr @banned drop", "ip saddr @banned counter packets 7 bytes 700 drop"),
+        ("ip saddr @banned drop", 'ip saddr @banned counter name "hits" drop'),
         (' comment "web"', ""),
         ('comment "web"', 'comment "fwguard:t-1"'),
         ("tcp dport 22 accept\n", "tcp dport 22 accept # handle 7\n"),
