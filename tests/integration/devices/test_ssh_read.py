@@ -89,6 +89,19 @@ def test_a_native_rule_inside_an_iptables_table_is_not_hidden(bare: Box, connect
     assert rule in device.read().get("nft")
 
 
+def test_translation_of_both_families_is_iptables_text_alone(bare: Box, connect: Connect) -> None:
+    """One process of nft 1.0.6 says nothing of targets in the second family: it must not be believed."""
+    for tool, public, inner in (
+        ("iptables", "192.0.2.1", "10.0.0.1"),
+        ("ip6tables", "2001:db8::1", "fd77::2"),
+    ):
+        bare.run(tool, "-t", "nat", "-A", "PREROUTING", "-d", public, "-j", "DNAT", "--to-destination", inner)
+    device = connect(bare.endpoint())
+    assert "" == device.read().get("nft")
+    bare.run("nft", "add", "rule", "ip6", "nat", "PREROUTING", "ct", "mark", "0x5", "accept")
+    assert "dnat to fd77::2" in device.read().get("nft")
+
+
 def test_a_native_table_named_like_one_of_iptables_is_kept(bare: Box, connect: Connect) -> None:
     """The name alone says nothing."""
     table = "table ip filter {\n chain in {\n type filter hook input priority 0; ip ttl 9 accept\n}\n}\n"
