@@ -81,7 +81,8 @@ class ControlRoom:
         ready.unlink(missing_ok=True)
         # The portal's socket is made here, so that a browser outside the namespace reaches it.
         fd = self._listener.fileno()
-        handed = ["sh", "-c", f'exec 3<&{fd}; exec "$@"', "sh"] if fd != 3 else []
+        # bash, since dash knows no descriptor above 9.
+        handed = ["bash", "-c", f'exec 3<&{fd}; exec "$@"', "bash"] if fd != 3 else []
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.lab.command("controller", [*handed, *_fwguard("serve", "--ready-file", str(ready))]),
