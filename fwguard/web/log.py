@@ -14,7 +14,7 @@ from fwguard.store.verify import verify
 from fwguard.web.sessions import reading
 from fwguard.web.shield import house_now, staff_only
 
-PAGE_ROWS: Final = 100
+PAGE_ROWS: Final = 50
 MOST_FINDINGS: Final = 50
 blueprint = Blueprint("log", __name__)
 

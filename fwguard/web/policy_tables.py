@@ -64,12 +64,21 @@ class NatLine:
 
 
 def chain_tables(policy: Policy, name_of_server: NameOf) -> list[ChainTable]:
-    """Return base chains in the order that packets meet them, then the chains that they lead to."""
+    """Return base chains in the order that packets meet them, each before the chains that it leads to.
+
+    Chains of translations are left out: `nat_lines` has what they do.
+    """
     hooks: dict[str, list[Hook]] = {}
     for hook in (Hook.FORWARD, Hook.INPUT, Hook.OUTPUT):
         for key in policy.hooks.get(hook, ()):
             hooks.setdefault(key, []).append(hook)
-    keys = [*hooks, *(key for key in policy.chains if key not in hooks)]
+    keys: dict[str, None] = {}
+    waiting = list(reversed(hooks))
+    while waiting:
+        key = waiting.pop()
+        if key not in keys:
+            keys[key] = None
+            waiting += [rule.jump for rule in reversed(policy.chains[key].rules) if rule.jump]
     return [_chain(policy.chains[key], key, tuple(hooks.get(key, ())), name_of_server) for key in keys]
 
 

@@ -17,8 +17,9 @@ from fwguard.store.openings import OpeningRow
 from fwguard.web.menu import menu
 from fwguard.web.shield import house_now, is_approver, is_fresh, is_staff
 from fwguard.web.texts import gettext, ngettext
-from fwguard.web.wording import name_of, risk_name, tone_of
+from fwguard.web.wording import name_of, risk_name, tone_of, why_of
 
+MOMENT: Final = "d MMM y, HH:mm"
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86400
@@ -34,8 +35,8 @@ class Line(NamedTuple):
 def install_presenting(app: Flask) -> None:
     """Give the filters and what every page asks about its reader to all templates."""
     app.jinja_env.filters.update(
-        moment=moment, end=end, day=day, ago=ago, changed=changed_lines, service=service,
-        named=name_of, tone=tone_of, risk=risk_name, short=short,
+        moment=moment, end=end, until=until, day=day, ago=ago, changed=changed_lines, service=service,
+        named=name_of, tone=tone_of, risk=risk_name, short=short, why=why_of,
     )  # fmt: skip
     app.context_processor(_reader)
 
@@ -56,16 +57,32 @@ def moment(at: datetime | None, nothing: str = "") -> str | Markup:
     """Return a time as people in Paris read it, with the exact one for machines; `nothing` for None."""
     if at is None:
         return nothing
-    shown = format_datetime(at, "d MMM y, HH:mm")
+    shown = format_datetime(at, MOMENT)
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), shown)
 
 
 def end(at: datetime | None, nothing: str = "") -> str | Markup:
-    """Return the end of something; midnight as the end of the day before, which is how it was asked."""
-    if at is None or at.astimezone(PARIS).time() != time():
+    """Return the end of something; midnight as the day before, which is how it was asked."""
+    if at is None or not _is_midnight(at):
         return moment(at, nothing)
-    shown = gettext("end of %(day)s", day=day(at - timedelta(minutes=1)))
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), shown)
+    return gettext("%(day)s, at the end of the day", day=_last_day(at))
+
+
+def until(at: datetime | None) -> str:
+    """Return until when something lasts, as a phrase."""
+    if at is None:
+        return gettext("without end")
+    if _is_midnight(at):
+        return gettext("until %(day)s included", day=_last_day(at))
+    return gettext("until %(moment)s", moment=format_datetime(at, MOMENT))
+
+
+def _is_midnight(at: datetime) -> bool:
+    return at.astimezone(PARIS).time() == time()
+
+
+def _last_day(at: datetime) -> str:
+    return day(at - timedelta(minutes=1))
 
 
 def day(at: datetime) -> str:
@@ -111,5 +128,7 @@ def changed_lines(text: str) -> Iterable[Line]:
             yield Line("removed", line)
         elif line.startswith("[") and line.endswith("]"):
             yield Line("part", line[1:-1])
+        elif line.startswith("# "):
+            yield Line("part", line[2:])
         else:
             yield Line("same", line)

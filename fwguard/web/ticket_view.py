@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from fwguard.store.mail import OutboxRow
 from fwguard.store.people import MAY_APPROVE, UserRow
 from fwguard.store.tickets import TicketEditorRow, TicketKind, TicketRow, approval_count
 from fwguard.web.language import language_now
+from fwguard.web.policy_tables import NameOf
 from fwguard.web.texts import gettext
 from fwguard.web.wording import name_of
 
@@ -52,8 +53,8 @@ class Analysis:
     why: tuple[str, ...]
 
 
-def analysis_of(ticket: TicketRow) -> Analysis | None:
-    """Return what was found, or None while nothing is."""
+def analysis_of(ticket: TicketRow, name_of_server: NameOf = lambda _: None) -> Analysis | None:
+    """Return what was found, or None while nothing is; servers are named by `name_of_server`."""
     found, language = ticket.analysis, language_now()
     if not found:
         return None
@@ -61,10 +62,10 @@ def analysis_of(ticket: TicketRow) -> Analysis | None:
     return Analysis(
         already=found.get("already", ""),
         words=tuple(found.get("words", {}).get(language.value, ())),
-        opens=_boxes(found, "opens"),
-        wider=_boxes(found, "wider"),
-        closes=_boxes(found, "closes"),
-        undecided=_boxes(found, "undecided"),
+        opens=_boxes(found, "opens", name_of_server),
+        wider=_boxes(found, "wider", name_of_server),
+        closes=_boxes(found, "closes", name_of_server),
+        undecided=_boxes(found, "undecided", name_of_server),
         shown=found.get("shown", ""),
         risk=risk.get("class", ""),
         score=int(risk.get("score", 0)),
@@ -72,17 +73,30 @@ def analysis_of(ticket: TicketRow) -> Analysis | None:
     )
 
 
-def _boxes(found: Mapping[str, Any], key: str) -> tuple[BoxLine, ...]:
+def _boxes(found: Mapping[str, Any], key: str, name_of_server: NameOf) -> tuple[BoxLine, ...]:
     return tuple(
         BoxLine(
-            source=", ".join(box["src"]),
-            target=", ".join(box["dst"]),
+            source=_addresses(box["src"], name_of_server),
+            target=_addresses(box["dst"], name_of_server),
             service=_service(box["proto"], box["dport"]),
-            way=f"{box['in']} → {box['out']}",
+            way=f"{_interfaces(box['in'])} → {_interfaces(box['out'])}",
             example=_example(box.get("witness")),
         )
         for box in found.get(key, ())
     )
+
+
+def _addresses(texts: Sequence[str], name_of_server: NameOf) -> str:
+    if list(texts) == ["any"]:
+        return gettext("anyone")
+    return ", ".join(f"{name} ({text})" if (name := name_of_server(text)) else text for text in texts)
+
+
+def _interfaces(text: str) -> str:
+    """Return interfaces as `InterfaceSet` writes them, in the reader's language."""
+    if text == "any":
+        return gettext("any interface")
+    return gettext("all but %(names)s", names=text[4:]) if text.startswith("not ") else text
 
 
 def _service(protocol: str, dport: str) -> str:

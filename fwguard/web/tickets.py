@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from fwguard.errors import NotAllowedError
 from fwguard.flows.asking import visible_ticket, withdraw
 from fwguard.flows.deciding import approve, quorum, refuse
+from fwguard.flows.names import server_names
 from fwguard.model.ticket import TicketState
 from fwguard.store.tickets import TicketRow, approval_count
 from fwguard.web.contest import contest_until
@@ -105,7 +106,7 @@ def _page(number: str, *, problem: str = "", comment: str = "") -> str:
     session, house = reading(), house_now()
     row = visible_ticket(session, number, current_user)
     return render_template(
-        "ticket.html", ticket=row, what=what_of(row), analysis=analysis_of(row),
+        "ticket.html", ticket=row, what=what_of(row), analysis=analysis_of(row, server_names(session, row.client_id)),
         deciding=deciding_of(session, house, row, current_user) if current_user.client_id is None else None,
         may_withdraw=may_withdraw(row), mails=mails_about(session, ticket_id=row.id), asker=asker_of,
         actor=names_of_actors(session), problem=problem, comment=comment,

@@ -57,8 +57,8 @@ NAMES: Final[Mapping[type[StrEnum], Mapping[StrEnum, Any]]] = {
         Channel.COMMAND: _("by the operator"),
     },
     Decision: {
-        Decision.APPROVE: _("approved"),
-        Decision.REFUSE: _("refused"),
+        Decision.APPROVE: _p("decision", "approved"),
+        Decision.REFUSE: _p("decision", "refused"),
     },
     CaseKind: {
         CaseKind.DRIFT: _("Change without permission"),
@@ -90,10 +90,10 @@ NAMES: Final[Mapping[type[StrEnum], Mapping[StrEnum, Any]]] = {
         WatchState.HELD: _("held: differs from its approved state"),
     },
     MailState: {
-        MailState.NEW: _("new"),
-        MailState.DONE: _("dealt with"),
-        MailState.QUARANTINED: _("in quarantine"),
-        MailState.REFUSED: _("refused"),
+        MailState.NEW: _p("mail", "new"),
+        MailState.DONE: _p("mail", "dealt with"),
+        MailState.QUARANTINED: _p("mail", "in quarantine"),
+        MailState.REFUSED: _p("mail", "refused"),
     },
     UserRole: {
         UserRole.CLIENT: _("client"),
@@ -168,6 +168,13 @@ RISKS: Final[Mapping[str, Any]] = {
     "high": _("high risk"),
     "critical": _("critical risk"),
 }
+# Reasons that flows write in English, for the log; what is not here was written by a person or a device.
+WHYS: Final[Mapping[str, Any]] = {
+    "policy: hold": _("its policy is to hold"),
+    "withdrawn": _("by whoever asked"),
+    "ordered": _("a person ordered it"),
+    "undone by itself": _("whoever changed it changed it back"),
+}
 # What a state means for the eye; every badge also says it in words.
 TONES: Final[Mapping[type[StrEnum], Mapping[StrEnum, str]]] = {
     TicketState: {
@@ -221,6 +228,11 @@ def name_of(word: StrEnum) -> str:
 def tone_of(word: StrEnum) -> str:
     """Return the tone that a state has on a page: good, wait, bad or calm."""
     return TONES.get(type(word), {}).get(word, "calm")
+
+
+def why_of(text: str) -> str:
+    """Return a reason in the reader's language where it is one of ours, else as it is."""
+    return str(WHYS.get(text, text))
 
 
 def risk_name(risk_class: str) -> str:

@@ -157,7 +157,15 @@ def _tickets(house: House) -> None:
             session, house, ticket, user_named(session, claire), digest=ticket.binding, source="portal",
             comment="Une base de données ouverte à tous : utilisez le VPN.",
         )  # fmt: skip
-    ask(house, alice, "acme-web", "tcp/5000-5010", "203.0.113.0/24 2001:db8:aa::/48", 30, "Visite du prestataire")
+    ask(
+        house,
+        alice,
+        "acme-web",
+        "tcp/5000-5010",
+        "203.0.113.0/24 2001:db8:aa::/48",
+        30,
+        "Visite du prestataire",
+    )
     ask(house, grace, "globex-web", "tcp/22", "any", None, "Remote work")
 
 
@@ -165,7 +173,9 @@ def decide_all(session: Session, house: House, ticket: TicketRow) -> None:
     """Let as many approvers approve as the ticket needs."""
     for login in ("claire@operator.example", "david@operator.example"):
         if ticket.state.value == "review":
-            approve(session, house, ticket, user_named(session, login), digest=ticket.binding, source="portal")
+            approve(
+                session, house, ticket, user_named(session, login), digest=ticket.binding, source="portal"
+            )
 
 
 def _deployed(session: Session, house: House, ticket: TicketRow) -> None:
