@@ -22,6 +22,7 @@ from fwguard.analysis.difference import (
 from fwguard.analysis.interfaces import InterfaceTable, interface_sets
 from fwguard.analysis.partition import CLOSES, MAY_CLOSE, MAY_OPEN, OPENS, UNCLEAR, Partition
 from fwguard.analysis.program import flatten
+from fwguard.analysis.simply import simpler
 from fwguard.analysis.space import Dim, Space, address_pairs
 from fwguard.model.address import Family
 from fwguard.model.intervals import Pairs, normalised
@@ -74,7 +75,18 @@ def compare(before: Policy, after: Policy) -> Difference:
         unread=list_change(before.unread, after.unread, unread_signature),
         rules=ListChange(tuple(suspects.added), tuple(suspects.removed), suspects.reordered),
         omitted=omitted,
+        in_words=(
+            simpler(opens, after, passes=True),
+            _simpler_doubts(undecided, after),
+            simpler(closes, after, passes=False),
+        ),
     )
+
+
+def _simpler_doubts(undecided: list[Box], after: Policy) -> tuple[Box, ...]:
+    opening = [box for box in undecided if box.leans == "opens"]
+    rest = [box for box in undecided if box.leans != "opens"]
+    return (*simpler(opening, after, passes=True), *rest)
 
 
 def _partitions(before: Policy, after: Policy, hook: Hook, region: Sequence[Match]) -> Iterable[Partition]:

@@ -30,7 +30,8 @@ class Difference:
 
     `opens` certainly passes newly, `closes` certainly no longer; `undecided` may, depending on what could
     not be read. `omitted` boxes were not written out (a difference of that size is read as a whole).
-    `rules` are the filter rules themselves, with or without effect.
+    `rules` are the filter rules themselves, with or without effect. `in_words` are opens, undecided and
+    closes as a person would say them (`simply.py`).
     """
 
     opens: tuple[Box, ...] = ()
@@ -41,6 +42,12 @@ class Difference:
     unread: ListChange[Unread] = field(default_factory=ListChange)
     rules: ListChange[Rule] = field(default_factory=ListChange)
     omitted: int = 0
+    in_words: tuple[tuple[Box, ...], tuple[Box, ...], tuple[Box, ...]] | None = None
+
+    @property
+    def spoken(self) -> tuple[tuple[Box, ...], tuple[Box, ...], tuple[Box, ...]]:
+        """Return what opens, may change and closes, as a person would say it."""
+        return self.in_words or (self.opens, self.undecided, self.closes)
 
     @property
     def is_empty(self) -> bool:

@@ -43,17 +43,18 @@ def explain(
 
 
 def _lines(difference: Difference, language: Language, name_of: NameOf) -> Iterator[str]:
-    for box in difference.opens:
+    opens, undecided, closes = difference.spoken
+    for box in opens:
         yield say_box(box, "opens", language, name_of)
     for rule in difference.nat.added:
         yield say_nat(rule, "+", language, name_of)
     for route in difference.routes.added:
         yield say_route(route, "+", language)
-    for box in difference.undecided:
+    for box in undecided:
         yield say_box(box, _KEYS[box.leans], language, name_of)
     for line in difference.unread.added:
         yield phrase("unread+", language, line=line.line, text=_short(line.text))
-    for box in difference.closes:
+    for box in closes:
         yield say_box(box, "closes", language, name_of)
     for rule in difference.nat.removed:
         yield say_nat(rule, "-", language, name_of)
@@ -105,7 +106,7 @@ def say_box(box: Box, key: str, language: Language, name_of: NameOf) -> str:
 
 
 def _say_interfaces(ingress: InterfaceSet, egress: InterfaceSet, language: Language) -> str:
-    here, there = _short(str(ingress)), _short(str(egress))
+    here, there = _say_names(ingress, language), _say_names(egress, language)
     if ingress.is_any and egress.is_any:
         return ""
     if egress.is_any:
@@ -113,6 +114,13 @@ def _say_interfaces(ingress: InterfaceSet, egress: InterfaceSet, language: Langu
     if ingress.is_any:
         return phrase("out", language, names=there)
     return phrase("in-out", language, names=here, others=there)
+
+
+def _say_names(interfaces: InterfaceSet, language: Language) -> str:
+    names = _short(",".join(sorted(interfaces.names)))
+    if interfaces.but:
+        names = phrase("names-but", language, names=names, but=_short(",".join(sorted(interfaces.but))))
+    return phrase("names-not", language, names=names) if interfaces.negated else names
 
 
 def _is_any(addresses: AddressSet) -> bool:
@@ -138,7 +146,7 @@ def say_addresses(addresses: AddressSet, anyone: str, language: Language, name_o
     few = len(outside.texts()) <= _MOST_ADDRESSES and len(addresses.texts()) > len(outside.texts())
     if few and addresses.v4.size > 1 << 31:
         rest = say_addresses(outside, anyone, language, name_of)
-        return phrase("all-but", language, rest=rest)
+        return phrase(f"{anyone}-but", language, rest=rest)
     words = addresses.texts()
     shown = []
     for word in words[:_MOST_ADDRESSES]:

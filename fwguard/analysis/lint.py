@@ -47,6 +47,7 @@ class Finding:
 
 
 _IDLE: Final = (Action.CONTINUE,)
+_MOST_NAMED: Final = 12
 
 
 def lint(policy: Policy) -> list[Finding]:
@@ -134,7 +135,10 @@ def _idle_rule(key: RuleKey, rule: Rule, last: bool, reach: Reach) -> Finding | 
         )
     if rule.action in _IDLE or (rule.action is Action.RETURN and last):
         return None  # to return at the end of a chain is how people close one
-    because = _lines(reach.heirs.get(key, ()), rule.line)
+    heirs = reach.heirs.get(key, {})
+    if any(heir not in reach.needed and heir not in reach.reached for heir in heirs):
+        return None  # one of two that do the same must stay, and the other is accused already
+    because = _lines(heirs.values(), rule.line)[:_MOST_NAMED]
     return Finding(
         kind=Kind.REDUNDANT,
         line=rule.line,

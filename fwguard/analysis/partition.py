@@ -341,6 +341,16 @@ class Partition:
             self.nodes.append(node)
         return number
 
+    @property
+    def is_everywhere_different(self) -> bool:
+        """Tell whether no part of the space is SAME."""
+        differs = {number: number != SAME for number in range(_LEAVES)}
+        for number, (level, edges) in enumerate(self.nodes, _LEAVES):
+            cut = normalised(pair for pairs, _ in edges for pair in pairs)
+            whole = cut == self.space.tables[level].universe
+            differs[number] = whole and all(differs[child] for _, child in edges)
+        return differs[self.root]
+
     def count(self, leaf: int) -> int:
         """Return how many boxes end in `leaf`, without reading them."""
         ways = {number: int(number == leaf) for number in range(_LEAVES)}

@@ -37,6 +37,7 @@ class Origin:
     rule: Rule | None
     line: int
     place: int = -1
+    title: str = ""  # the chain's name as people know it
 
 
 @dataclass(slots=True)
@@ -106,7 +107,7 @@ class _Flattener:
             self.program.target[place] = here
 
     def _default(self, key: str, chain: Chain, accepted: list[int] | None) -> None:
-        origin = Origin(key, None, chain.default_line)
+        origin = Origin(key, None, chain.default_line, title=chain.name)
         if chain.default is Action.UNKNOWN:
             self.program.add(ANYWHERE, DROP, origin, "the default of the chain")
         self._accept(ANYWHERE, _TERMINALS.get(chain.default, ACCEPT), origin, "", accepted)
@@ -126,7 +127,7 @@ class _Flattener:
         self.stack.append(key)
         self.walked += 1 + len(chain.rules)
         for place, rule in enumerate(chain.rules):
-            origin = Origin(key, rule, rule.line, place)
+            origin = Origin(key, rule, rule.line, place, chain.name)
             if rule.action in (Action.JUMP, Action.GOTO):
                 self._jump(rule, origin, context, ends, accepted)
                 continue

@@ -130,7 +130,7 @@ def _words(program: Program, item: int) -> str:
         return f"line {origin.line} {verb}" + (f": {_short(text)}" if text else "")
     if origin.chain:
         where = f" (line {origin.line})" if origin.line else ""
-        return f"no rule decides; chain {origin.chain} {verb} by default{where}"
+        return f"no rule decides; chain {origin.title} {verb} by default{where}"
     hook = program.space.hook.value
     return f"no chain judges {hook} packets; the firewall {verb} them"
 

@@ -37,7 +37,7 @@ class Reach:
         self.needed: set[RuleKey] = set()
         self.unproven: set[RuleKey] = set()  # the search was given up
         self.culprits: dict[RuleKey, set[int]] = {}  # lines that keep packets from a rule
-        self.heirs: dict[RuleKey, set[int]] = {}  # lines that would decide the same without it
+        self.heirs: dict[RuleKey, dict[RuleKey, int]] = {}  # who would decide the same without it: line
 
     def explore(self, program: Program) -> None:
         """Look for packets that prove the rules of one program needed."""
@@ -236,9 +236,8 @@ class _Search:
             if fates[onward] != usual[place] or fates[onward] not in _ONE_END:
                 reach.needed.add(key)
             else:
-                lines = reach.heirs.setdefault(key, set())
-                if len(lines) < _MOST_CULPRITS:
-                    lines.add(self.program.origin[heirs[onward]].line)
+                heir = heirs[onward]
+                reach.heirs.setdefault(key, {})[self.keys[heir]] = self.program.origin[heir].line
 
     def _walked(self, items: list[int]) -> list[int]:
         """Return the places that a packet may come to, ascending."""

@@ -16,6 +16,22 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
     "every-address": {Language.EN: "every address", Language.FR: "toutes les adresses"},
     "every-address-v4": {Language.EN: "every IPv4 address", Language.FR: "toutes les adresses IPv4"},
     "every-address-v6": {Language.EN: "every IPv6 address", Language.FR: "toutes les adresses IPv6"},
+    "anyone-but": {
+        Language.EN: "anyone but {rest}",
+        Language.FR: "tout le monde sauf {rest}",
+    },
+    "every-address-but": {
+        Language.EN: "every address but {rest}",
+        Language.FR: "toutes les adresses sauf {rest}",
+    },
+    "names-not": {
+        Language.EN: "any but {names}",
+        Language.FR: "toute autre que {names}",
+    },
+    "names-but": {
+        Language.EN: "{names} without {but}",
+        Language.FR: "{names} sans {but}",
+    },
     "anywhere": {Language.EN: "anywhere", Language.FR: "partout"},
     "itself": {Language.EN: "the firewall itself", Language.FR: "du pare-feu lui-même"},
     "itself-at": {
