@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -58,7 +59,13 @@ class Calendar:
 
 def is_working_day(day: date) -> bool:
     """Tell whether a day is neither a weekend nor a French public holiday (Code du travail L3133-1)."""
-    return day.weekday() < 5 and day not in holidays.country_holidays("FR", years=day.year)
+    return day.weekday() < 5 and day not in _public_holidays(day.year)
+
+
+@lru_cache(maxsize=64)
+def _public_holidays(year: int) -> frozenset[date]:
+    """Return France's public holidays of a year; working them out takes 10 ms, and every notice asks."""
+    return frozenset(holidays.country_holidays("FR", years=year))
 
 
 def working_days_after(start: datetime, days: int) -> datetime:

@@ -17,5 +17,5 @@ def server_names(session: Session, client_id: int) -> Callable[[str], str | None
         .join(ServerRow, ServerAddressRow.server_id == ServerRow.id)
         .where(ServerRow.client_id == client_id)
     )
-    known: dict[str, str] = dict(rows.tuples().all())
+    known: dict[str, str] = {address: name for address, name in rows}  # noqa: C416
     return known.get
