@@ -12,6 +12,7 @@ from fwguard.flows import guard
 from fwguard.flows.asking import ask_baseline, withdraw
 from fwguard.flows.deciding import approve, refuse
 from fwguard.model.case import CaseState
+from fwguard.model.inventory import OnDrift
 from fwguard.model.ticket import TicketState
 from fwguard.store.approved import current_baseline
 from fwguard.store.inventory import FirewallRow, WatchState, firewall_named
@@ -122,7 +123,7 @@ def test_a_held_drift_that_is_approved_after_all_becomes_the_baseline(scene: Any
     """By two people, like any baseline."""
     scene.approve_baseline()
     with scene.house.store.session() as session:
-        firewall_named(session, "fw-acme").on_drift = "hold"
+        firewall_named(session, "fw-acme").on_drift = OnDrift.HOLD
     scene.tampered(*HOLE)
     scene.look()
     assert scene.cases()[-1].state is CaseState.HELD
@@ -202,7 +203,7 @@ def test_an_approval_does_not_follow_a_baseline_that_a_person_moved(scene: Any) 
     scene.approve_baseline()
     number = scene.ask("443")
     with scene.house.store.session() as session:
-        firewall_named(session, "fw-acme").on_drift = "hold"
+        firewall_named(session, "fw-acme").on_drift = OnDrift.HOLD
     scene.tampered(*HOLE)
     scene.look()
     with scene.house.store.session() as session:
