@@ -17,7 +17,7 @@ from fwguard.model.ports import ANY_PORT, ANY_PROTOCOL, ICMP, ICMPV6, WITH_PORTS
 
 _ICMPS: Final = Intervals.single(ICMP, ICMPV6)
 # Past this many boxes, making them still fewer costs more than it helps.
-_MOST_TO_WIDEN: Final = 300
+_MOST_TO_WIDEN: Final = 120
 _MOST_TO_STRETCH: Final = 30
 _MOST_PIECES: Final = 60
 _COMPARED: Final = 7
