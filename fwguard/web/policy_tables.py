@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -133,13 +133,19 @@ def addresses_words(addresses: AddressSet, name_of_server: NameOf) -> str:
     whole = {ANY_ADDRESS: gettext("anyone"), ANY_V4: gettext("any IPv4"), ANY_V6: gettext("any IPv6")}
     if addresses in whole:
         return whole[addresses]
-    texts = addresses.texts()
+    texts, others = addresses.texts(), (ANY_ADDRESS - addresses).texts()
+    if len(others) < len(texts):
+        return gettext("all but %(names)s", names=_listed(others, name_of_server))
+    return _listed(texts, name_of_server) or gettext("nobody")
+
+
+def _listed(texts: Sequence[str], name_of_server: NameOf) -> str:
     words = [
         f"{name} ({text})" if (name := name_of_server(text)) else text for text in texts[:MOST_ADDRESSES]
     ]
     if len(texts) > MOST_ADDRESSES:
         words.append(ngettext("and %(num)d more", "and %(num)d more", len(texts) - MOST_ADDRESSES))
-    return ", ".join(words) or gettext("nobody")
+    return ", ".join(words)
 
 
 def service_words(protocol: Intervals, dport: Intervals) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,13 +15,14 @@ from fwguard.flows.deciding import quorum
 from fwguard.flows.house import House
 from fwguard.mail.events import Event
 from fwguard.mail.wording import ask_words
+from fwguard.model.address import AddressSet
 from fwguard.model.ports import parse_ports
 from fwguard.model.ticket import TicketEvent, TicketState
 from fwguard.store.mail import OutboxRow
 from fwguard.store.people import MAY_APPROVE, UserRow
 from fwguard.store.tickets import TicketEditorRow, TicketKind, TicketRow, approval_count
 from fwguard.web.language import language_now
-from fwguard.web.policy_tables import NameOf
+from fwguard.web.policy_tables import NameOf, addresses_words
 from fwguard.web.texts import gettext
 from fwguard.web.wording import name_of
 
@@ -34,7 +35,7 @@ class BoxLine:
     target: str
     service: str
     way: str
-    example: str
+    example: tuple[str, ...]  # sender and receiver of one packet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,20 +77,14 @@ def analysis_of(ticket: TicketRow, name_of_server: NameOf = lambda _: None) -> A
 def _boxes(found: Mapping[str, Any], key: str, name_of_server: NameOf) -> tuple[BoxLine, ...]:
     return tuple(
         BoxLine(
-            source=_addresses(box["src"], name_of_server),
-            target=_addresses(box["dst"], name_of_server),
+            source=addresses_words(AddressSet.parse(*box["src"]), name_of_server),
+            target=addresses_words(AddressSet.parse(*box["dst"]), name_of_server),
             service=_service(box["proto"], box["dport"]),
             way=f"{_interfaces(box['in'])} → {_interfaces(box['out'])}",
             example=_example(box.get("witness")),
         )
         for box in found.get(key, ())
     )
-
-
-def _addresses(texts: Sequence[str], name_of_server: NameOf) -> str:
-    if list(texts) == ["any"]:
-        return gettext("anyone")
-    return ", ".join(f"{name} ({text})" if (name := name_of_server(text)) else text for text in texts)
 
 
 def _interfaces(text: str) -> str:
@@ -109,17 +104,17 @@ def _service(protocol: str, dport: str) -> str:
     return f"{protocol}/{dport}"
 
 
-def _example(packet: Mapping[str, Any] | None) -> str:
-    """Return an example packet as "tcp 198.51.100.7:40000 → 10.20.0.11:443"."""
+def _example(packet: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Return the two ends of an example packet: "198.51.100.7:40000", "→ 10.20.0.11:443"."""
     if not packet:
-        return ""
+        return ()
     if "icmp_type" in packet:
-        return f"{packet['proto']} {packet['src']} → {packet['dst']} ({packet['icmp_type']})"
-    ends = [
+        return packet["src"], f"→ {packet['dst']}"
+    first, second = (
         f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         for address, port in ((packet["src"], packet["sport"]), (packet["dst"], packet["dport"]))
-    ]
-    return f"{packet['proto']} {' → '.join(ends)}"
+    )
+    return first, f"→ {second}"
 
 
 def what_of(ticket: TicketRow) -> str:

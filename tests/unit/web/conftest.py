@@ -14,9 +14,19 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from fwguard.config import Settings, make_secret_key
+from fwguard.flows import reviewing
+from fwguard.flows.asking import ask_opening
 from fwguard.flows.enrolment import enrol
 from fwguard.flows.house import House, open_house
 from fwguard.lab.people import contact_of, staff
+from fwguard.model.address import AddressSet
+from fwguard.model.ports import parse_ports, parse_protocol
+from fwguard.model.snapshot import Snapshot
+from fwguard.model.ticket import Ask
+from fwguard.store.approved import approve_baseline, record_reading
+from fwguard.store.inventory import firewall_named, note_read
+from fwguard.store.people import user_named
+from fwguard.store.tickets import Channel
 from fwguard.web.app import create_app
 from fwguard.web.credentials import credentials
 
@@ -165,3 +175,65 @@ def as_person(app: Flask, clock: Clock) -> Callable[[Any], Browser]:
         return fresh
 
     return opened
+
+
+STATE = """\
+table inet filter {
+	chain forward {
+		type filter hook forward priority filter; policy drop;
+		ct state established,related accept
+		ip daddr 10.20.0.10 tcp dport 443 accept comment "shop"
+		iifname "lan0" oifname "wan0" jump out
+	}
+
+	chain out {
+		udp dport 53 accept
+		meta l4proto { icmp, ipv6-icmp } accept
+	}
+}
+table ip nat {
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		ip daddr 192.0.2.10 tcp dport 443 dnat to 10.20.0.10
+	}
+}
+"""
+
+
+@pytest.fixture
+def approved(app: Flask, house: House) -> House:
+    """Give the house with an approved state of both firewalls, as last read."""
+    snapshot = Snapshot({"nft": STATE, "routes4": "default via 100.64.1.1 dev wan0 proto static\n"})
+    with house.store.session() as session:
+        for name in ("fw-acme", "fw-globex"):
+            row = firewall_named(session, name)
+            approve_baseline(
+                session, row, snapshot, before=None, why="first", actor=f"user:{CLAIRE.login}", clause="7.1.1",
+                at=house.clock(),
+            )  # fmt: skip
+            record_reading(session, row.id, snapshot, at=house.clock())
+            note_read(row, at=house.clock())
+    return house
+
+
+@pytest.fixture
+def ask(approved: House) -> Callable[..., str]:
+    """Give a function that asks for an opening, has it analysed, and returns its number."""
+
+    def asked(
+        person: Any = ALICE, server: str = "web-acme", service: str = "tcp/8443", source: str = "198.51.100.0/24",
+        reason: str = "the new site", days: int | None = 30,
+    ) -> str:  # fmt: skip
+        protocol, _, ports = service.partition("/")
+        wanted = Ask(
+            server=server, protocol=parse_protocol(protocol), source=AddressSet.parse(source),
+            ports=parse_ports(ports), reason=reason,
+            ends_at=approved.clock() + timedelta(days=days) if days else None,
+        )  # fmt: skip
+        with approved.store.session() as session:
+            user = user_named(session, person.login)
+            number = ask_opening(session, approved, wanted, channel=Channel.FORM, user=user).number
+        reviewing.look(number, approved)
+        return number
+
+    return asked

@@ -8,23 +8,17 @@ from flask import Flask
 from sqlalchemy import select
 
 from fwguard.flows.house import House
+from fwguard.lab.people import contact_of, staff
 from fwguard.store.audit import AuditRow
 from fwguard.store.people import user_named
 
-
-def _people() -> Any:
-    from fwguard.lab.people import contact_of, staff
-
-    return contact_of("acme", "fr", 0), staff()[0]
-
-
-ALICE, CLAIRE = _people()
+ALICE, CLAIRE = contact_of("acme", "fr", 0), staff()[0]
 
 
 def test_nobody_is_let_in_without_logging_in(browser: Any) -> None:
     """A page asks for the login, and remembers where one wanted to go."""
-    answer = browser.get("/?state=open")
-    assert (302, "/login?next=/?state%3Dopen") == (answer.status_code, answer.location)
+    answer = browser.get("/tickets?state=open")
+    assert (302, "/login?next=/tickets?state%3Dopen") == (answer.status_code, answer.location)
 
 
 def test_password_alone_opens_nothing(browser: Any) -> None:
