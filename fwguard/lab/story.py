@@ -119,7 +119,7 @@ class Story:
         visitor.visit("/requests/new")
         end = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 30 * 86400))
         visitor.submit(
-            "/requests", server="acme-web", protocol="tcp", ports=str(PORT), who="anyone", until=end,
+            "/requests/new", server="acme-web", protocol="tcp", ports=str(PORT), who="anyone", until=end,
             reason="new shop",
         )  # fmt: skip
         check(
@@ -167,7 +167,7 @@ class Story:
 
     def approve_the_mailed_one(self) -> str:
         """The mailed request reaches just the prefix that was asked for."""
-        self.room.command("request", "approve", self.mail_ticket, actor=APPROVER)
+        self.room.command("request", "approve", self.mail_ticket, actor=SECOND_APPROVER)
         self._state(self.mail_ticket, "open")
         address = self._public("globex")[0]
         until(
@@ -185,7 +185,7 @@ class Story:
         )  # fmt: skip
         second = asked["number"]
         self._reviewed(second)
-        self.room.command("request", "approve", second, actor=APPROVER)
+        self.room.command("request", "approve", second, actor=SECOND_APPROVER)
         self._state(second, "open")
         self.room.command("request", "withdraw", self.form_ticket, actor=FORM_CLIENT)
         self._state(self.form_ticket, "closed")

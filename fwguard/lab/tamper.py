@@ -162,8 +162,7 @@ _IPTABLES: Final[Mapping[str, str]] = {
     "set-add": "ipset add partners4 203.0.113.0/24\n",
     "ipset-add": "ipset add partners4 203.0.113.0/24\n",
     "boot-file": f"sed -i '0,/^COMMIT/s//{_IPT_OPEN}\\nCOMMIT/' {RULES_V4} {RULES_V6}\n",
-    "counters": "iptables -Z SERVICES\niptables -I FORWARD 1 -c 7 700 -i lan0 -o lan0 -j DROP\n"
-    "iptables -D FORWARD 1\n",
+    "counters": f"iptables -Z SERVICES\niptables -R SERVICES 1 -c 7 700 {_IPT_SCANNER}\n",
     "comment": "iptables -R SERVICES 1 -s $SCANNER4/32 -m comment --comment 'seen in May' -j DROP\n",
     "reload": "iptables-save > /tmp/same4\niptables-restore /tmp/same4\n"
     "ip6tables-save > /tmp/same6\nip6tables-restore /tmp/same6\n",
