@@ -55,7 +55,7 @@ MAX_SPLITS: Final = 400_000
 _LONGEST_JOINT: Final = 200
 # Lists shorter than this, and more differing sets than that, are not worth cutting down first.
 _WORTH_CUTTING: Final = 24
-_MOST_WANTED: Final = 16
+_MOST_WANTED: Final = 64
 _OFFSET: Final = 1 << 24
 _NEVER: Final = 1 << 62
 
@@ -158,7 +158,7 @@ class Partition:
     def _solve(self, level: int, left: list[int], right: list[int]) -> int:
         """Return the diagram of a region, given the items of both policies that are left in it."""
         if len(left) == 1 and len(right) == 1:
-            return self._leaf(left, right)
+            return self._leaf(_LEVELS, left, right)
         narrow = 0
         for item in left:
             narrow |= self.narrow[item]
@@ -169,15 +169,15 @@ class Partition:
         left_key, right_key = self._key(left, level), self._key(right, level)
         if left_key == right_key:
             return SAME
-        if level == _LEVELS:
-            return self._leaf(left, right)
         question = (level, left_key, right_key)
         answer = self._solved.get(question)
         if answer is None:
-            answer = self._solved[question] = self._split(level, left, right)
+            solve = self._leaf if level == _LEVELS else self._split
+            answer = self._solved[question] = solve(level, left, right)
         return answer
 
-    def _leaf(self, left: list[int], right: list[int]) -> int:
+    def _leaf(self, _: int, left: list[int], right: list[int]) -> int:
+        """Return the leaf of a region in which every item holds every packet."""
         before, after = self._fates(left), self._fates(right)
         if before | after != _MAY_PASS | _MAY_BLOCK:
             return SAME
@@ -248,7 +248,7 @@ class Partition:
         whole_differs = differing is None or any(item in differing for item in always)
         edges: dict[int, list[Pair]] = {}
         landings = sorted(self.target[item] for item in always if self.op[item] == SKIP)
-        alike: dict[tuple[tuple[int, ...], ...], tuple[list[int], list[Pair]]] = {}
+        alike: dict[tuple[int, ...], tuple[list[int], list[Pair]]] = {}
         for active, pairs in pieces:
             if not whole_differs and differing is not None and differing.isdisjoint(active):
                 continue
@@ -268,24 +268,20 @@ class Partition:
 
     def _likeness(
         self, level: int, always: list[int], landings: list[int], active: list[int]
-    ) -> tuple[tuple[int, ...], ...]:
+    ) -> tuple[int, ...]:
         """Return what `active` adds to `always`: equal for two pieces whose lists mean the same.
 
         `landings` are where the skips of `always` go on: on which side of them an item stands matters.
         """
         names, ops, targets = self.name[level], self.op, self.target
-        return tuple(
-            (
-                names[item],
-                bisect_left(always, item),
-                bisect_right(landings, item),
-                bisect_left(always, targets[item]),
-                bisect_left(active, targets[item]) - place,
-            )
-            if ops[item] == SKIP
-            else (names[item], bisect_left(always, item), bisect_right(landings, item))
-            for place, item in enumerate(active)
-        )
+        likeness = []
+        for place, item in enumerate(active):
+            mark = (names[item] << 24 | bisect_left(always, item)) << 24
+            likeness.append(mark | bisect_right(landings, item) if landings else mark)
+            if ops[item] == SKIP:
+                likeness.append(-bisect_left(always, targets[item]))
+                likeness.append(place - bisect_left(active, targets[item]))
+        return tuple(likeness)
 
     def _differing(self, level: int, left: list[int], right: list[int]) -> set[int] | None:
         """Return the items that only one side has, if the rest is the same list on both; else None.
