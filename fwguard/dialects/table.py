@@ -45,6 +45,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = Imported(
         "nftables": "fwguard.dialects.nftables:NFTABLES",
         "iptables": "fwguard.dialects.iptables:IPTABLES",
         "rfc8519": "fwguard.dialects.rfc8519:RFC8519",
+        "asa": "fwguard.dialects.asa:ASA",
         "vyos": "fwguard.dialects.vyos:VYOS",
     }
 )

@@ -1,0 +1,103 @@
+"""Named things that consist of parts and of other named things: objects and object-groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final, Generic, TypeVar
+
+from fwguard.model.address import AddressSet
+from fwguard.model.intervals import Intervals
+from fwguard.model.policy import Match
+from fwguard.model.ports import ANY_PORT, ANY_PROTOCOL
+
+Part = TypeVar("Part")
+MAX_PARTS: Final = 100_000  # of one group with all that it holds
+MAX_DEPTH: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Protocols with their ports; `dport` holds ICMP types. `doubt` says why the match is a subset of it."""
+
+    protocol: Intervals = ANY_PROTOCOL
+    sport: Intervals = ANY_PORT
+    dport: Intervals = ANY_PORT
+    doubt: str = ""
+
+
+@dataclass(slots=True)
+class Entry(Generic[Part]):
+    """A name with its own parts, the names that it refers to, and why it may be more or less than these."""
+
+    line: int
+    parts: list[Part] = field(default_factory=list)
+    refs: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+
+class Table(Generic[Part]):
+    """All names of one kind, resolved when first asked for; what is missing or circular is in doubt."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry[Part]] = {}
+        self._done: dict[str, tuple[tuple[Part, ...], str]] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.entries
+
+    def entry(self, name: str, line: int) -> Entry[Part]:
+        """Return the entry of a name, made if there is none: later lines add to it."""
+        return self.entries.setdefault(name, Entry(line))
+
+    def resolve(self, name: str) -> tuple[tuple[Part, ...], str]:
+        """Return all parts of a name, and a doubt or "". Cost: each name is followed once."""
+        return self._resolve(name, ())
+
+    def _resolve(self, name: str, path: tuple[str, ...]) -> tuple[tuple[Part, ...], str]:
+        if name in self._done:
+            return self._done[name]
+        if name in path:
+            return (), f"{name} refers to itself"
+        if len(path) > MAX_DEPTH:
+            return (), f"{name} is nested too deep"
+        entry = self.entries.get(name)
+        if entry is None:
+            return (), f"{name} does not exist"
+        parts: dict[Part, None] = dict.fromkeys(entry.parts)
+        doubts: dict[str, None] = dict.fromkeys(entry.doubts)
+        for ref in dict.fromkeys(entry.refs):
+            more, doubt = self._resolve(ref, (*path, name))
+            parts.update(dict.fromkeys(more))
+            if doubt:
+                doubts[doubt] = None
+            if len(parts) > MAX_PARTS:
+                doubts[f"{name} holds too many parts"] = None
+                break
+        if not parts and not doubts:
+            doubts[f"{name} is empty"] = None
+        found = tuple(parts), "; ".join(doubts)[:300]
+        if not path or not found[1]:  # inside a loop, what a name means depends on where one came from
+            self._done[name] = found
+        return found
+
+
+def union(parts: tuple[AddressSet, ...]) -> AddressSet:
+    """Return all addresses of all parts."""
+    if len(parts) == 1:
+        return parts[0]
+    return AddressSet(
+        Intervals.of(*(pair for part in parts for pair in part.v4)) if parts else Intervals(),
+        Intervals.of(*(pair for part in parts for pair in part.v6)) if parts else Intervals(),
+    )
+
+
+def numbers(parts: tuple[Intervals, ...]) -> Intervals:
+    """Return all numbers of all parts."""
+    return Intervals.of(*(pair for part in parts for pair in part)) if parts else Intervals()
+
+
+def doubted(match: Match, doubt: str) -> Match:
+    """Return a match of which nobody knows how much it covers, if there is a doubt."""
+    if not doubt or doubt == match.unknown:
+        return match
+    return replace(match, unknown="; ".join(filter(None, (match.unknown, doubt)))[:400])
