@@ -24,7 +24,7 @@ from fwguard.store.people import MAY_APPROVE, ContactRow, UserRow
 from fwguard.store.tickets import TicketKind, TicketRow
 
 CONTEST_DAYS: Final = 8  # French working days, clause 6.1
-DESK_NAME: Final = {Language.FR: "Le bureau de l'hébergeur", Language.EN: "The hosting desk"}
+DESK_NAME: Final = "Support"
 # Why an opening closed, in the words of whoever reads it.
 _END: Final[Mapping[bool, Mapping[Language, str]]] = {
     False: {Language.FR: "sa date de fin est arrivée, ou vous l'avez retirée",
@@ -234,7 +234,7 @@ def _queue(
     settings = house.settings
     heading = Heading(
         sender=settings.desk_address,
-        sender_name=DESK_NAME[reader.language],
+        sender_name=DESK_NAME,
         recipient=reader.mail,
         recipient_name=reader.name,
         message_id=message_id(
@@ -245,7 +245,7 @@ def _queue(
         in_reply_to=in_reply_to,
         references=references,
     )  # fmt: skip
-    common = {"number": number, "desk_name": DESK_NAME[reader.language], "desk_mail": settings.desk_address}
+    common = {"number": number, "desk_name": DESK_NAME, "desk_mail": settings.desk_address}
     mail = render(event, reader.language, {**common, **values}, heading, folder=settings.approvals / "mail")
     queue_mail(
         session, mail.as_bytes(), message_id=heading.message_id, recipient=reader.mail,
