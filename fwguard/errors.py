@@ -47,7 +47,15 @@ class AuthenticationError(DeviceError):
 
 
 class HostKeyChangedError(DeviceError):
-    """The device shows another key than the pinned one: never used, a case is opened (clause 7.1)."""
+    """The device shows another key than the pinned one: never used, a case is opened (clause 7.1).
+
+    `shown` and `pinned` are fingerprints, as `ssh-keygen -l` writes them.
+    """
+
+    def __init__(self, message: str, *, shown: str = "", pinned: str = "") -> None:
+        super().__init__(message)
+        self.shown = shown
+        self.pinned = pinned
 
 
 class PartialReadingError(DeviceError):

@@ -68,9 +68,11 @@ def check_host_key(shown: paramiko.PKey, pinned: str, *, device: str) -> None:
     name, blob = parse_host_key(pinned)
     if shown.get_name() == name and hmac.compare_digest(shown.asbytes(), blob):
         return
-    now = f"{shown.get_name()} {shown.get_base64()}"
+    now = host_key_fingerprint(f"{shown.get_name()} {shown.get_base64()}")
+    wanted = host_key_fingerprint(pinned)
     raise HostKeyChangedError(
-        f"{device} shows the host key {host_key_fingerprint(now)}, not the pinned "
-        f"{host_key_fingerprint(pinned)}: nothing was sent to it. "
-        "Was the server reinstalled? Pin the new key only once its client says so"
+        f"{device} shows the host key {now}, not the pinned {wanted}: nothing was sent to it. "
+        "Was the server reinstalled? Pin the new key only once its client says so",
+        shown=now,
+        pinned=wanted,
     )

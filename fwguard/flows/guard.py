@@ -52,7 +52,7 @@ def _look(house: House, hand: Hand, row: FirewallRow, endpoint: Endpoint) -> flo
     try:
         reading = _read(house, endpoint)
     except HostKeyChangedError as error:
-        note_host_key(house, row, str(error))
+        note_host_key(house, row, error)
         return float(house.settings.poll_s)
     except DeviceError as error:
         return note_unreached(house, row, str(error))

@@ -175,8 +175,8 @@ def _case_values(house: House, case: CaseRow, event: Event, language: Language) 
                     "effects": effects, "shown": shown}  # fmt: skip
         case Event.HOST_KEY_CHANGED:
             return {"firewall": firewall, "seen_at": case.opened_at,
-                    "expected_key": str(case.facts.get("expected", "")),
-                    "shown_key": str(case.facts.get("error", ""))}  # fmt: skip
+                    "expected_key": str(case.facts.get("pinned", "")),
+                    "shown_key": str(case.facts.get("shown", ""))}  # fmt: skip
         case Event.CASE_CLOSED:
             gone = {
                 Language.FR: "l'état approuvé est revenu de lui-même",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from fwguard.errors import HostKeyChangedError
 from fwguard.flows.house import House
 from fwguard.flows.notices import tell_client, tell_staff
 from fwguard.model.case import CaseEvent, CaseKind, CaseState
@@ -56,15 +57,15 @@ def note_unreached(house: House, firewall: FirewallRow, error: str) -> float:
         return float(min(FIRST_RETRY_S * 2 ** min(row.failures - 1, 10), house.settings.poll_s))
 
 
-def note_host_key(house: House, firewall: FirewallRow, error: str) -> None:
+def note_host_key(house: House, firewall: FirewallRow, error: HostKeyChangedError) -> None:
     """Another machine answers in the firewall's place: a case, a mail, and no session with it (clause 7.1)."""
     now = house.clock()
     with house.store.session() as session:
         row = session.get_one(FirewallRow, firewall.id)
-        note_failure(row, at=now, error=error, state=_unless_new(row))
+        note_failure(row, at=now, error=str(error), state=_unless_new(row))
         case, new = open_case(
             session, kind=CaseKind.HOST_KEY, clause="7.1", actor="system", at=now, firewall=row,
-            facts={"error": error[:500]},
+            facts={"error": str(error)[:500], "shown": error.shown, "pinned": error.pinned},
             summary_fr=f"{row.name} présente une autre clé d'hôte que celle qui est connue",
             summary_en=f"{row.name} shows another host key than the one on record",
         )  # fmt: skip
