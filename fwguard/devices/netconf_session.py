@@ -25,6 +25,7 @@ from ncclient.transport.session import NetconfBase
 from ncclient.transport.ssh import SSHSession
 from ncclient.xml_ import to_ele
 
+from fwguard.devices.line import open_line
 from fwguard.devices.protocol import Endpoint
 from fwguard.errors import AuthenticationError, DeviceUnreachableError, HostKeyChangedError, InputError
 
@@ -66,12 +67,11 @@ class PinnedSession(SSHSession):  # type: ignore[misc]  # ncclient is untyped
 
     def _open(self) -> None:
         endpoint = self._endpoint
-        address = (endpoint.firewall.address, endpoint.firewall.port)
+        firewall = endpoint.firewall
         try:
-            sock = socket.create_connection(address, timeout=endpoint.connect_s)
+            sock = open_line(firewall.address, firewall.port, connect_s=endpoint.connect_s)
         except OSError as error:
             raise DeviceUnreachableError(f"{self._name}: {error.strerror or error}") from None
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # A dead line is noticed by the kernel, not only by the next request.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(endpoint.answer_s * 1000))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import paramiko
 
 from fwguard.devices.frame import MAX_BYTES
 from fwguard.devices.hostkey import check_host_key, parse_host_key
+from fwguard.devices.line import open_line
 from fwguard.devices.protocol import Endpoint
 from fwguard.errors import AuthenticationError, DeviceUnreachableError, InputError, PartialReadingError
 
@@ -45,14 +45,12 @@ def open_transport(endpoint: Endpoint) -> paramiko.Transport:
     key = _private_key(endpoint)
     key_type, _ = parse_host_key(endpoint.host_key)
     try:
-        sock = socket.create_connection((firewall.address, firewall.port), timeout=endpoint.connect_s)
+        line = open_line(firewall.address, firewall.port, connect_s=endpoint.connect_s)
     except OSError as error:
         raise DeviceUnreachableError(
             f"{where}: no connection ({error}): is it up, is the way open?"
         ) from None
-    # paramiko leaves Nagle on, which makes each command wait for a delayed acknowledgement (40 ms).
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    transport = paramiko.Transport(sock)
+    transport = paramiko.Transport(line)
     try:
         options = transport.get_security_options()
         ours = ("rsa-sha2-512", "rsa-sha2-256") if key_type == "ssh-rsa" else (key_type,)
