@@ -121,11 +121,9 @@ EOF
     "set-add": "nft 'add element inet filter partners4 { 203.0.113.0/24 }'\n",
     "ipset-add": "ipset -exist create own4 hash:net\nipset add own4 203.0.113.0/24\n",
     "boot-file": f"echo 'add rule inet filter services tcp dport 8080 accept' >> {NFTABLES_CONF}\n",
-    "counters": _NFT_HANDLE
-    + 'nft replace rule inet filter services handle $(handle "ip saddr $SCANNER4 drop")'
+    "counters": _NFT_HANDLE + 'nft replace rule inet filter services handle $(handle "ip saddr $SCANNER4 ")'
     " ip saddr $SCANNER4 counter packets 7 bytes 700 drop 'comment \"scanner\"'\n",
-    "comment": _NFT_HANDLE
-    + 'nft replace rule inet filter services handle $(handle "ip saddr $SCANNER4 drop")'
+    "comment": _NFT_HANDLE + 'nft replace rule inet filter services handle $(handle "ip saddr $SCANNER4 ")'
     " ip saddr $SCANNER4 drop 'comment \"seen in May\"'\n",
     "reload": _NFT_RELOAD,
     "reboot": f"ip route flush proto static\nip -6 route flush proto static\n"
