@@ -236,8 +236,10 @@ gather() {
     [ -z "$iptables_pid" ] || wait "$iptables_pid" || : > iptables
     [ -z "$ip6tables_pid" ] || wait "$ip6tables_pid" || : > ip6tables
     finish nft $nft_pid
-    ! grep -q 'not found' nft.err || list_by_family
+    families=''
+    [ ! -s nft.err ] || ! grep -q 'not found' nft.err || list_by_family
     find_iptables_tables
+    [ -z "$families" ] || join_families
     set -- ip4 ip6
     [ $asked -gt 0 ] || set -- "$@" nft
     for name in ipset iptables ip6tables iptables-legacy ip6tables-legacy; do
@@ -260,14 +262,21 @@ finish() { # TOOL PID
 
 # A process of nft 1.0.6 loads an extension of iptables for one family only: after `ip nat` it says "XT target
 # DNAT not found" at `ip6 nat`, and leaves the target out.
-list_by_family() {
-    listing=
+list_by_family() { # those that have tables at all
+    there=$(awk '$1 == "table" && !seen[$2]++ { printf " %s ", $2 }' nft)
     for family in ip ip6 inet arp bridge netdev; do
+        case $there in *" $family "*) ;; *) continue ;; esac
         nft -s list ruleset $family > nft.$family 2> nft.$family.err &
-        listing="$listing $family:$!"
+        families="$families $family:$!"
     done
-    for name in $listing; do finish "nft.${name%%:*}" "${name#*:}"; done
-    cat nft.ip nft.ip6 nft.inet nft.arp nft.bridge nft.netdev > nft
+}
+
+join_families() {
+    : > nft
+    for name in $families; do
+        finish "nft.${name%%:*}" "${name#*:}"
+        cat "nft.${name%%:*}" >> nft
+    done
 }
 
 # Lists each table that iptables-save shows once more, by its name; how many: $asked.
@@ -390,6 +399,8 @@ read_all() {
     take "$work" || die 70 "no whole reading:$failed"
     cat "$work/frame"
     printf '\nend %s\n' "$sum"
+    trap - EXIT
+    rm -rf "$work" < /dev/null > /dev/null 2>&1 9>&- & # nobody waits for it
 }
 
 # ---------------------------------------------------------------- writing
@@ -547,8 +558,7 @@ worker() { # WARRANT CONFIRM_S SHA256: apart from the session, with the lock of 
         { rm -rf "$job"; result 78 "cannot write in $state: nothing was written"; }
     setsid "$self" timer "$1" "$2" < /dev/null > /dev/null 2>&1 9>&- &
     if run_section forward || { reason=$why && grep -q '^whole ' "$job/steps" && run_section whole; }; then
-        take "$job/read" || sum=unread
-        result 0 "written $sum"
+        result 0 written
     fi
     reason=${reason:-}${reason:+ / }$why
     undo || result 79 "$reason; and undoing it: $(cat "$used")"

@@ -29,17 +29,14 @@ MOVED, REFUSED, UNKNOWN, TOO_LATE, NO_WARRANT = 77, 78, 79, 80, 81
 _log: Final = structlog.get_logger(__name__)
 _NOT_WRITTEN: Final = frozenset({NOT_LISTED, BROKEN_BUNDLE, BUSY, WARRANT_USED, REFUSED})
 _WARRANT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
-_WRITTEN: Final = re.compile(rb"written ([0-9a-f]{64}|unread)\n")
 
 
 class SshDevice:
-    """A session to the gate of one firewall (see Device). `written` is the gate's own hash of the state
-    after the last `apply` (as `reading_digest` computes it), empty when it could not tell."""
+    """A session to the gate of one firewall (see Device)."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._name = endpoint.firewall.name
         self._session = SshSession(endpoint)
-        self.written = ""
 
     def read(self) -> Snapshot:
         """Return all parts, running and boot; see Device.read."""
@@ -78,8 +75,6 @@ class SshDevice:
         said = answer.stderr or "no word of why"
         where = self._session.where
         if answer.status == 0:
-            written = _WRITTEN.fullmatch(answer.stdout)
-            self.written = written[1].decode().replace("unread", "") if written else ""
             return
         if answer.status == MOVED:
             raise PreimageMovedError(
