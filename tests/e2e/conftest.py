@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyotp
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from fwguard.config import Settings, make_secret_key
 from fwguard.flows.house import House, open_house
@@ -27,6 +27,8 @@ import portal_story
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
+# Thirteen people are enrolled for every test: a cheap hash, which the unit tests of the portal have too.
+CHEAP = {"SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS": {"scrypt__rounds": 2, "scrypt__parallelism": 1}}
 FLAGS = (
     "--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-default-apps", "--no-first-run", "--disable-dev-shm-usage",
@@ -73,7 +75,7 @@ def portal(tmp_path: Path) -> Iterator[Portal]:
     make_secret_key(settings.secret_key_file)
     house = open_house(settings, name="e2e")
     house.store.upgrade()
-    app = create_app(house)
+    app = create_app(house, CHEAP)
     plan = portal_story.fill(house, app, tmp_path)
     server = serve(app, host="127.0.0.1", port=0, threads=4)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -103,6 +105,7 @@ def log_in(browser: Browser, portal: Portal) -> Iterator[Callable[..., Page]]:
         page.click("main button")
         page.fill("#code", portal.code(person))
         page.click("main button")
+        expect(page.locator(".who")).to_contain_text(person.name)
         return page
 
     yield opened
