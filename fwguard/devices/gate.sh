@@ -235,13 +235,11 @@ gather() {
     # tables are then read through nft, whole.
     [ -z "$iptables_pid" ] || wait "$iptables_pid" || : > iptables
     [ -z "$ip6tables_pid" ] || wait "$ip6tables_pid" || : > ip6tables
-    finish nft $nft_pid
-    families=''
-    [ ! -s nft.err ] || ! grep -q 'not found' nft.err || list_by_family
     find_iptables_tables
-    [ -z "$families" ] || join_families
+    finish nft $nft_pid
+    list_tables
     set -- ip4 ip6
-    [ $asked -gt 0 ] || set -- "$@" nft
+    [ $asked -gt 0 ] || { join_families; set -- "$@" nft; }
     for name in ipset iptables ip6tables iptables-legacy ip6tables-legacy; do
         [ ! -s $name ] || set -- "$@" $name
     done
@@ -251,27 +249,49 @@ gather() {
     if [ -s ipset ]; then # `ipset -sorted` needs a minute for 60 000 entries
         : >> entries
         : >> members
-        { sort creates && sort entries && sort -s -k 2,2 members; } > out/ipset || return 1
+        { sort creates && sort entries && sort -s -k 2,2 members; } > out/ipset &
+        sort_pid=$!
     fi
     [ $asked = 0 ] || leave_out_iptables_tables
+    [ ! -s ipset ] || wait $sort_pid || failed="$failed sort"
+    [ -z "$failed" ]
 }
 
 finish() { # TOOL PID
     wait "$2" || failed="$failed $1: exit $? $(head -c 300 "$1.err")"
 }
 
-# A process of nft 1.0.6 loads an extension of iptables for one family only: after `ip nat` it says "XT target
-# DNAT not found" at `ip6 nat`, and leaves the target out.
-list_by_family() { # those that have tables at all
-    there=$(awk '$1 == "table" && !seen[$2]++ { printf " %s ", $2 }' nft)
-    for family in ip ip6 inet arp bridge netdev; do
-        case $there in *" $family "*) ;; *) continue ;; esac
-        nft -s list ruleset $family > nft.$family 2> nft.$family.err &
-        families="$families $family:$!"
-    done
+# Starts the listings that `nft` needs besides itself.
+#
+# By family, those that have tables: a process of nft 1.0.6 loads an extension of iptables for one family
+# only; after `ip nat` it says "XT target DNAT not found" at `ip6 nat`, and leaves the target out.
+# By table, those that iptables-save shows: `$whole` where there are no others, which is the rule, and where
+# the listing as it stands is theirs. Each by a process of its own: of several `list table`, all but the last
+# are forgotten.
+list_tables() {
+    families='' listing='' whole=''
+    # A line that only looks like the head of a table makes one more: then they are listed one by one.
+    found=$(awk 'FILENAME == "ask" { asked["table " $0 " {"]; left++; next }
+        /^table / { if (!there[$2]++) printf " %s ", $2; if (!($0 in asked) || seen[$0]++) others++; else left-- }
+        END { if (!left && !others) printf " whole " }' ask nft)
+    case $found in *' whole '*) whole=yes ;; esac
+    if [ -s nft.err ] && grep -q 'not found' nft.err; then
+        for family in ip ip6 inet arp bridge netdev; do
+            case $found in *" $family "*) ;; *) continue ;; esac
+            nft -s list ruleset $family > nft.$family 2> nft.$family.err &
+            families="$families $family:$!"
+        done
+    fi
+    [ -z "$whole" ] || return
+    while read -r table; do
+        # shellcheck disable=SC2086
+        nft -s list table $table > "listed.${table% *}.${table#* }" 2> /dev/null &
+        listing="$listing $!"
+    done < ask
 }
 
 join_families() {
+    [ -n "$families" ] || return 0
     : > nft
     for name in $families; do
         finish "nft.${name%%:*}" "${name#*:}"
@@ -279,11 +299,11 @@ join_families() {
     done
 }
 
-# Lists each table that iptables-save shows once more, by its name; how many: $asked.
+# Names each table that iptables-save shows in the file `ask`; how many: $asked.
 find_iptables_tables() {
-    asked=0 listing='' foreign=''
-    [ -s iptables ] || [ -s ip6tables ] || return
+    asked=0 foreign=''
     : > ask
+    [ -s iptables ] || [ -s ip6tables ] || return
     grep -HsE '^\*|^# Table .* incompatible' iptables ip6tables > tables
     while IFS= read -r line; do
         family=ip
@@ -294,19 +314,18 @@ find_iptables_tables() {
         name=${line#*:\*}
         case $name in filter | nat | mangle | raw | security) ;; *) continue ;; esac
         case $foreign in *" ${line%%:*}.$name "*) continue ;; esac
-        # Each by a process of its own: nft 1.0.6 forgets all but the last of several `list table`.
-        nft -s list table $family $name > "listed.$family.$name" 2> /dev/null &
-        listing="$listing $!"
         echo "$family $name" >> ask
         asked=$((asked + 1))
     done < tables
 }
 
 leave_out_iptables_tables() {
+    join_families
     for pid in $listing; do wait "$pid" || moving=yes; done
     [ -e out/iptables ] || : > out/iptables
     [ -e out/ip6tables ] || : > out/ip6tables
-    if [ -n "$moving" ] || ! cat listed.* > listed || ! proven; then
+    if [ -n "$whole" ]; then cp nft listed; else cat listed.* > listed; fi || moving=yes
+    if [ -n "$moving" ] || ! proven; then
         awk "$tidy" nft
         return
     fi
