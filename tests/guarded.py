@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from fwguard.flows.drift import differing_parts
 from fwguard.flows.house import House, open_house
 from fwguard.lab.control_room import ControlRoom
 from fwguard.lab.namespaces import inside
+from fwguard.lab.people import DESK, Person
 from fwguard.lab.platform import Lab
 from fwguard.lab.tamper import SCRIPTS, WAYS
 from fwguard.model.case import CaseEvent, CaseKind, CaseState
@@ -183,6 +184,32 @@ class Guarded:
         cases = self.cases(firewall)[before:]
         return bool(cases) and all(case.state is CaseState.CLOSED for case in cases)
 
+    def post(
+        self,
+        text: str,
+        *,
+        sender: str,
+        login: Person | None = None,
+        subject: str = "Demande",
+        message_id: str = "",
+        author: str = "",
+    ) -> EmailMessage:
+        """Write to the desk through the operator's mail door; `author` is From where it is not the sender."""
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = author or sender, DESK, subject
+        mail["Date"] = formatdate()
+        mail["Message-ID"] = message_id or make_msgid(domain="client.example")
+        mail.set_content(text)
+        self.lab.send(mail.as_bytes(), sender=sender, recipients=[DESK], login=login)
+        return mail
+
+    def baseline(self, firewall: str) -> str:
+        """Return the digest of what is approved."""
+        with self.store.reading() as session:
+            row = current_baseline(session, firewall_named(session, firewall).id)
+        assert row is not None
+        return row.digest
+
     def ask(self, server: str, port: str, *, actor: str, until_: str = "30d", source: str = "any") -> str:
         """Ask for an opening on the command line; return the ticket's number once it is analysed."""
         said = self.room.rows(
@@ -244,11 +271,6 @@ def text_of(mail: EmailMessage) -> str:
     """Return the plain text of a mail."""
     body = mail.get_body(("plain",))
     return body.get_content() if body is not None else ""
-
-
-def since(mails: list[EmailMessage], moment: datetime) -> list[EmailMessage]:
-    """Return those that were written after a moment."""
-    return [mail for mail in mails if mail["Date"].datetime >= moment.replace(microsecond=0)]
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from fwguard.flows.house import Hand, House
 from fwguard.flows.notices import tell_asker, tell_staff_of_ticket
 from fwguard.flows.reviewing import Proposal, propose
 from fwguard.flows.writing import settle, warrant_for, write
+from fwguard.model.inventory import Language
 from fwguard.model.snapshot import Snapshot
 from fwguard.model.ticket import TicketEvent, TicketState
 from fwguard.model.warrant import Ground, Warrant
@@ -28,6 +29,10 @@ from fwguard.store.warrants import unfinished_warrants
 log = structlog.get_logger(__name__)
 MOST_ATTEMPTS: Final = 3
 RETRY_S: Final = 2.0
+_TOO_LATE: Final = {
+    Language.FR: "sa date de fin est arrivée avant que le pare-feu ait pu être modifié",
+    Language.EN: "its end came before the firewall could be changed",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +138,9 @@ def _next_due(session: Session, house: House, firewall: FirewallRow) -> Due | No
         TicketRow.kind == TicketKind.OPENING,
     )
     for ticket in session.scalars(approved.order_by(TicketRow.id)):
+        if ticket.ends_at is not None and ticket.ends_at <= house.clock():
+            _too_late(session, house, ticket)
+            continue
         try:
             proposal = propose(session, house, ticket, baseline)
         except InputError as error:
@@ -143,6 +151,14 @@ def _next_due(session: Session, house: House, firewall: FirewallRow) -> Due | No
             return due
         _back_to_review(session, house, ticket, "what was approved would now do something else")
     return None
+
+
+def _too_late(session: Session, house: House, ticket: TicketRow) -> None:
+    """What was approved is over before it could begin: it is not opened for a moment only."""
+    move(session, ticket, TicketEvent.GAVE_UP, actor="system", at=house.clock(), why=_TOO_LATE[Language.EN])
+    asker = ticket.contact or ticket.requester
+    assert asker is not None  # noqa: S101  # a constraint: someone asks
+    tell_asker(session, house, ticket, "opening-failed", why=_TOO_LATE[asker.language])
 
 
 def _rebinds(session: Session, due: Due) -> bool:
