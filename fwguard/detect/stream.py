@@ -1,0 +1,89 @@
+"""The first bytes of one direction of a connection, put in order within bounds.
+
+Segments may come late, twice, overlapping or lying about each other: what came first stays (a later copy
+cannot rewrite what was judged), a hole is waited for with a few segments in hand, and no more.
+Source: RFC 9293 section 3.10.7.4 (sequence numbers), RFC 1858 (why the first copy stays).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_LATE: Final = 8
+WINDOW_BYTES: Final = 1 << 16
+_HALF: Final = 1 << 31
+_MASK: Final = (1 << 32) - 1
+
+
+class Stream:
+    """`head` is what is in order so far; `anchored` when the opening SYN told where it begins."""
+
+    __slots__ = ("anchored", "head", "late", "limit_bytes", "next_seq", "torn")
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.head = bytearray()
+        self.limit_bytes = limit_bytes
+        self.next_seq = -1
+        self.anchored = False
+        self.torn = False  # bytes are missing for good: what follows is not appended
+        self.late: list[tuple[int, bytes]] = []
+
+    def anchor(self, seq: int) -> None:
+        """Take the sequence number of the first byte, from a SYN."""
+        if self.next_seq < 0:
+            self.next_seq = seq & _MASK
+            self.anchored = True
+
+    def add(self, seq: int, data: bytes, length: int) -> bool:
+        """Take a segment of `length` bytes of which `data` was kept; return whether the head grew."""
+        if self.next_seq < 0:
+            self.next_seq = seq
+        ahead = (seq - self.next_seq) & _MASK
+        if ahead and not self._place(seq, data, ahead):
+            return False
+        if ahead:
+            back = _MASK + 1 - ahead
+            data, length = data[back:], length - back
+        grew = self._append(data, length)
+        if self.late and grew:
+            self._drain()
+        return grew
+
+    def _place(self, seq: int, data: bytes, ahead: int) -> bool:
+        """Return whether a segment that is not the next one still brings bytes at the end."""
+        if ahead >= _HALF:
+            back = _MASK + 1 - ahead
+            if back < len(data):
+                return True
+            start = self.next_seq - len(self.head)
+            if not self.anchored and (seq + len(data) - start) & _MASK == 0 and not self.torn:
+                # The first segment that was seen was not the first: this one stands before it.
+                self.head[:0] = data[: max(0, self.limit_bytes - len(self.head))]
+            return False
+        if ahead < WINDOW_BYTES and len(self.late) < MAX_LATE and not self.torn:
+            self.late.append((seq, data[: self.limit_bytes]))
+        return False
+
+    def _append(self, data: bytes, length: int) -> bool:
+        room = self.limit_bytes - len(self.head)
+        self.next_seq = (self.next_seq + length) & _MASK
+        if self.torn or not data:
+            return False
+        self.head += data[:room]
+        if len(data) < length or room <= len(data):
+            self.torn = True
+            self.late.clear()
+        return room > 0
+
+    def _drain(self) -> None:
+        """Append what was waiting for the hole that is now closed."""
+        for _ in range(MAX_LATE):
+            for index, (seq, data) in enumerate(self.late):
+                back = (self.next_seq - seq) & _MASK
+                if back < _HALF:
+                    del self.late[index]
+                    if back < len(data):
+                        self._append(data[back:], len(data) - back)
+                    break
+            else:
+                return
