@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from fwguard.errors import ConflictError, InputError, NotAllowedError
 from fwguard.flows.asking import ask_opening
 from fwguard.flows.house import House
-from fwguard.flows.notices import answer_mail
+from fwguard.flows.notices import ANSWERS, answer_mail
 from fwguard.mail.authenticate import Sender, authenticate
 from fwguard.mail.loops import Answered, may_answer
 from fwguard.mail.parse import Flaw, ParsedMail, parse
@@ -130,7 +130,9 @@ def _answer(
     now = house.clock()
     recent = session.scalars(
         select(OutboxRow.created_at).where(
-            OutboxRow.recipient == mail.sender, OutboxRow.created_at > now - timedelta(days=1)
+            OutboxRow.recipient == mail.sender,
+            OutboxRow.created_at > now - timedelta(days=1),
+            OutboxRow.event.in_([event.value for event in ANSWERS]),
         )
     )
     decision = may_answer(mail, [Answered(at=at) for at in recent], now)

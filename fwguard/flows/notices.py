@@ -25,6 +25,9 @@ from fwguard.store.tickets import TicketKind, TicketRow
 
 CONTEST_DAYS: Final = 8  # French working days, clause 6.1
 DESK_NAME: Final = "Support"
+ANSWERS: Final = frozenset(
+    {Event.SENDER_UNKNOWN, Event.REQUEST_UNCLEAR, Event.TOO_LARGE}
+)  # to mails themselves
 # Why an opening closed, in the words of whoever reads it.
 _END: Final[Mapping[bool, Mapping[Language, str]]] = {
     False: {Language.FR: "sa date de fin est arrivée, ou vous l'avez retirée",
