@@ -48,6 +48,8 @@ DIALECTS: Final[Mapping[str, Dialect]] = Imported(
         "asa": "fwguard.dialects.asa:ASA",
         "vyos": "fwguard.dialects.vyos:VYOS",
         "junos": "fwguard.dialects.junos:JUNOS",
+        "pfsense": "fwguard.dialects.pf:PFSENSE",
+        "opnsense": "fwguard.dialects.pf:OPNSENSE",
     }
 )
 PLATFORMS: Final[Mapping[Platform, SnapshotReader]] = Imported(

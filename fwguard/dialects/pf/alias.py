@@ -1,0 +1,174 @@
+"""Aliases of hosts, networks and ports, nested; what is fetched or looked up is not known.
+
+Source: pfSense documentation, Aliases; OPNsense manual, Aliases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from fwguard.dialects import netfilter_names as names
+from fwguard.dialects.pf.bounds import Addresses, Ports
+from fwguard.dialects.pf.interfaces import Interfaces
+from fwguard.dialects.pf.notes import Notes
+from fwguard.dialects.pf.tree import Node
+from fwguard.errors import InputError
+from fwguard.model.address import AddressSet, parse_span
+from fwguard.model.intervals import Intervals
+from fwguard.model.ports import ANY_PORT
+
+MAX_DEPTH: Final = 64
+MAX_NESTED: Final = 50_000  # references from alias to alias; beyond, they are unknown
+HELD: Final = frozenset({"host", "network", "url", "networkgroup"})  # whose members stand in the file
+HELD_PORTS: Final = frozenset({"port", "url_ports"})
+
+
+@dataclass(slots=True)
+class Alias:
+    """One alias as written."""
+
+    node: Node
+    kind: str
+    entries: list[str]
+    is_enabled: bool
+
+
+class Aliases:
+    """All aliases of a file; each is resolved once."""
+
+    def __init__(self, root: Node, interfaces: Interfaces, notes: Notes) -> None:
+        self.interfaces = interfaces
+        self.notes = notes
+        self.table: dict[str, Alias] = {}
+        for node in root.all("aliases", "alias"):
+            self._add(node, node.value("address"))
+        for place in ("Firewall", "firewall"):
+            for node in root.all("OPNsense", place, "Alias", "aliases", "alias"):
+                self._add(node, node.value("content"))
+        self._addresses: dict[str, Addresses] = {}
+        self._ports: dict[str, Ports] = {}
+        self._open: list[str] = []
+        self.budget = MAX_NESTED
+
+    def _add(self, node: Node, content: str) -> None:
+        enabled = node.child("enabled")
+        self.table[node.value("name")] = Alias(
+            node,
+            node.value("type"),
+            content.replace(",", " ").split(),
+            enabled is None or enabled.text != "0",
+        )
+
+    def addresses(self, name: str) -> Addresses:
+        """Return the addresses of an alias: unknown when it does not exist, or leads back to itself."""
+        if name in self._addresses:
+            return self._addresses[name]
+        alias = self.table.get(name)
+        if alias is None:
+            return Addresses.unknown(f"alias {name[:60]} does not exist")
+        if name in self._open or len(self._open) > MAX_DEPTH:
+            return Addresses.unknown(self.notes.add(alias.node, "an alias that leads back to itself"))
+        if not alias.is_enabled or alias.kind not in HELD:
+            found = Addresses.unknown(f"alias {name}, {alias.kind} whose content is not in the file")
+        else:
+            self._open.append(name)
+            found = self._held(alias)
+            self._open.pop()
+        if not self._open:
+            self._addresses[name] = found
+        return found
+
+    def _held(self, alias: Alias) -> Addresses:
+        """Return what the entries hold; `!` leaves out."""
+        spans: dict[tuple[bool, int], list[tuple[int, int]]] = {}
+        found = Addresses.exactly(AddressSet())
+        without = AddressSet()
+        for word in alias.entries:
+            out, word = word.startswith("!"), word.removeprefix("!")
+            try:
+                version, low, high = parse_span(word)
+            except InputError:
+                self.budget -= 1
+                nested = word in self.table and self.budget > 0
+                entry = self.addresses(word) if nested else Addresses.unknown(f"{word[:60]} is looked up")
+                if out:
+                    without |= entry.maybe
+                else:
+                    found |= entry
+                continue
+            spans.setdefault((out, version), []).append((low, high))
+        held, left = (
+            AddressSet(Intervals.of(*spans.get((out, 4), ())), Intervals.of(*spans.get((out, 6), ())))
+            for out in (False, True)
+        )
+        found, without = found | Addresses.exactly(held), without | left
+        if without:
+            # pf takes the most specific entry: a host may stand inside what is left out.
+            found = Addresses(found.sure - without, found.maybe, found.why or "an alias that leaves some out")
+        return found
+
+    def ports(self, text: str) -> Ports:
+        """Read a port, a range, an alias of ports, or "any". Raises InputError for what is none."""
+        text = text.strip()
+        if text in ("", "any"):
+            return Ports.exactly(ANY_PORT)
+        if text in self.table:
+            return self._port_alias(text)
+        low_text, dash, high_text = text.replace(":", "-").partition("-")
+        if not dash or text in names.SERVICES:
+            return Ports.exactly(Intervals.single(names.port_number(text)))
+        low = 1 if low_text == "any" else names.port_number(low_text)
+        high = 65535 if high_text == "any" else names.port_number(high_text)
+        return Ports.exactly(Intervals.of((min(low, high), max(low, high))))
+
+    def _port_alias(self, name: str) -> Ports:
+        if name in self._ports:
+            return self._ports[name]
+        alias = self.table[name]
+        if name in self._open or len(self._open) > MAX_DEPTH:
+            return Ports(
+                Intervals(), ANY_PORT, self.notes.add(alias.node, "an alias that leads back to itself")
+            )
+        if not alias.is_enabled or alias.kind not in HELD_PORTS:
+            found = Ports(
+                Intervals(), ANY_PORT, f"alias {name}, {alias.kind} whose content is not in the file"
+            )
+        else:
+            self._open.append(name)
+            found = Ports.exactly(Intervals())
+            for word in dict.fromkeys(alias.entries):
+                self.budget -= word in self.table
+                try:
+                    if self.budget <= 0:
+                        raise InputError("very many aliases in aliases")
+                    found |= self.ports(word)
+                except InputError as error:
+                    found |= Ports(Intervals(), ANY_PORT, self.notes.add(alias.node, str(error)))
+                    break
+            self._open.pop()
+        if not self._open:
+            self._ports[name] = found
+        return found
+
+    def word(self, word: str) -> Addresses:
+        """Read what a rule calls a source or destination: a network, an interface, an address, an alias."""
+        if word in ("any", ""):
+            return Addresses.exactly(AddressSet.parse("any"))
+        if word == "(self)":
+            return self.interfaces.all_own()
+        if word in self.interfaces.by_name:
+            return self.interfaces.network(word)
+        if word.endswith("ip") and word[:-2] in self.interfaces.by_name:
+            return self.interfaces.own(word[:-2])
+        internal = word.removeprefix("__").removesuffix("_network")
+        if word.startswith("__") and internal in self.interfaces.by_name:
+            return self.interfaces.network(internal)
+        if word in self.table:
+            return self.addresses(word)
+        try:
+            return Addresses.exactly(AddressSet.parse(word))
+        except InputError:
+            return Addresses.unknown(
+                f"{word[:60]} is no address, interface or alias of the file", missing=True
+            )
