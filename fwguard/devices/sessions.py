@@ -11,8 +11,8 @@ from fwguard.errors import DeviceError
 
 
 class Sessions:
-    """Kept sessions by firewall name. Whoever uses one holds the firewall's lock; a session that failed
-    in any way is closed and not used again."""
+    """Kept sessions by firewall name. One that is used is taken out meanwhile, so that no two share it;
+    one that failed in any way is closed and not used again."""
 
     def __init__(self, connect: Callable[[Endpoint], Device]) -> None:
         self._connect = connect

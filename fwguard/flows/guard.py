@@ -3,11 +3,14 @@
 A look reads the firewall and compares it with its approved state. What nobody approved is undone, or
 held for a person; otherwise what the tables ask of this firewall (changes, ends) is done. The tables
 alone say what is under way, so a look after a crash goes on where the last one stopped.
+
+A look takes the firewall into its hand only to act. What it saw before holds all the same: the hand is
+given only if nobody else had it since (fencing tokens).
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -37,18 +40,18 @@ def look(name: str, house: House) -> float:
 
     Raises DeviceError when it could not be done; the work tries again later.
     """
-    with house.store.reading() as session:
-        row = firewall_named(session, name)
-        endpoint = house.endpoint(row)
     try:
-        with house.hand_on(row.id) as hand:
-            return _look(house, hand, row, endpoint)
+        with house.store.reading() as session:
+            row = firewall_named(session, name)
+            endpoint = house.endpoint(row)
+            since = house.last_hand(session, row.id)
+        return _look(house, row, endpoint, since)
     except ConflictError as busy:
         log.info("look again", firewall=name, why=str(busy))
         return LOCK_RETRY_S
 
 
-def _look(house: House, hand: Hand, row: FirewallRow, endpoint: Endpoint) -> float:
+def _look(house: House, row: FirewallRow, endpoint: Endpoint, since: int) -> float:
     try:
         reading = _read(house, endpoint)
     except HostKeyChangedError as error:
@@ -56,19 +59,37 @@ def _look(house: House, hand: Hand, row: FirewallRow, endpoint: Endpoint) -> flo
         return float(house.settings.poll_s)
     except DeviceError as error:
         return note_unreached(house, row, str(error))
-    note_reached(house, row)
     with house.store.reading() as session:
         now = standing_of(session, row)
+    parts = differing_parts(row.platform, now.baseline.snapshot, reading) if now.baseline else ()
+    seen_at = house.clock()
+    note_reached(house, row)
+    if now.is_quiet and not parts and row.state is not WatchState.HELD:
+        return float(house.settings.poll_s)
+    with house.hand_on(row.id, since=since) as hand:
+        return _act(house, hand, row, endpoint, now, reading, parts, seen_at)
+
+
+def _act(
+    house: House,
+    hand: Hand,
+    row: FirewallRow,
+    endpoint: Endpoint,
+    now: Standing,
+    reading: Snapshot,
+    parts: tuple[str, ...],
+    seen_at: datetime,
+) -> float:
+    """Do what a reading, and what the tables say of the firewall, ask for."""
     if now.has(TicketKind.BASELINE, TicketState.APPROVED) and adopt_due(house, hand, row, reading):
         return 0.0
     if now.baseline is None:
         _keep_first_reading(house, row, reading)
         return float(house.settings.poll_s)
-    parts = differing_parts(row.platform, now.baseline.snapshot, reading)
     if now.unfinished and _finished(house, hand, row, endpoint, now, reading, holds=not parts):
         return 0.0  # what was under way is settled: look at the state it left
     if parts:
-        return restoring.on_drift(house, hand, row, endpoint, now.baseline, reading, parts)
+        return restoring.on_drift(house, hand, row, endpoint, now.baseline, reading, parts, seen_at=seen_at)
     if now.drift_is_open or row.state is WatchState.HELD:
         restoring.on_no_drift(house, row, now.baseline)
     if now.has(TicketKind.OPENING, TicketState.DEPLOYING):

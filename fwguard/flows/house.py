@@ -23,7 +23,7 @@ from fwguard.model.risk import RiskWeights
 from fwguard.rules.clauses import Clause, digest_of, read_clauses
 from fwguard.store.connection import Store
 from fwguard.store.inventory import FirewallRow, device_secret
-from fwguard.store.locks import release_lock, renew_lock, take_lock
+from fwguard.store.locks import last_token, release_lock, renew_lock, take_lock
 from fwguard.store.vault import Vault
 from fwguard.work.protocol import Work
 
@@ -100,9 +100,19 @@ class House:
             answer_s=float(self.settings.answer_s),
         )
 
+    def last_hand(self, session: Session, firewall_id: int) -> int:
+        """Return the token of whoever held the device last. Raises ConflictError while someone does."""
+        token = last_token(session, firewall_id, at=self.clock())
+        if token is None:
+            raise ConflictError(f"firewall {firewall_id} is in another hand: tried again soon")
+        return token
+
     @contextmanager
-    def hand_on(self, firewall_id: int) -> Iterator[Hand]:
-        """Hold the one hand on a device. Raises ConflictError while another holds it."""
+    def hand_on(self, firewall_id: int, *, since: int) -> Iterator[Hand]:
+        """Hold the one hand on a device, if nobody held it since the token `since` (see `last_hand`).
+
+        So what was read of device and tables since then still stands. Raises ConflictError when not.
+        """
         with self.store.session() as session:
             token = take_lock(
                 session, firewall_id, holder=self.name, at=self.clock(), lease_s=float(self.settings.lease_s)
@@ -111,6 +121,8 @@ class House:
             raise ConflictError(f"firewall {firewall_id} is in another hand: tried again soon")
         hand = Hand(self, firewall_id, token)
         try:
+            if token != since + 1:
+                raise ConflictError(f"firewall {firewall_id} was in another hand meanwhile: read again")
             yield hand
         finally:
             with self.store.session() as session:

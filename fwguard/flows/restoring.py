@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -36,6 +36,7 @@ from fwguard.store.inventory import FirewallRow, WatchState
 from fwguard.store.people import ClientRow
 
 log = structlog.get_logger(__name__)
+Words = Mapping[Language, tuple[str, ...]]
 CLAUSE: Final = "7.1.1"
 BREAKER_S: Final = 60
 RETRY_S: Final = 1.0
@@ -49,13 +50,18 @@ def on_drift(
     baseline: BaselineRow,
     reading: Snapshot,
     parts: tuple[str, ...],
+    *,
+    seen_at: datetime,
 ) -> float:
-    """Open a case (or go on with the open one) and act on it; return when to look again, in seconds."""
+    """Open a case (or go on with the open one) and act on it; return when to look again, in seconds.
+
+    `seen_at` is when the reading was found to differ; a new case bears it.
+    """
     approved = baseline.snapshot
     with house.store.session() as session:
         hand.renew(session)
         row = session.get_one(FirewallRow, firewall.id)
-        case = _case(session, house, row, approved, reading, parts)
+        case = _case(session, house, row, approved, reading, parts, seen_at)
         reason = _hold_reason(session, house, row, case)
         if reason:
             drift = describe(row.platform, approved, reading, parts, server_names(session, row.client_id))
@@ -91,10 +97,13 @@ def _restore(
             )
         log.warning("restore failed", firewall=firewall.name, case=case.number, why=str(error))
         return RETRY_S
+    restored_at = house.clock()
+    with house.store.reading() as session:  # what takes a while is worked out before others have to wait
+        words = _words_of(session, session.get_one(CaseRow, case.id), baseline)
     with house.store.session() as session:
         row = session.get_one(CaseRow, case.id)
         settle(session, house, warrant)
-        _close_restored(session, house, row, baseline)
+        _close_restored(session, house, row, words, at=restored_at)
     return 0.0  # verify once more, and do what waited behind it
 
 
@@ -108,9 +117,9 @@ def on_no_drift(house: House, firewall: FirewallRow, baseline: BaselineRow) -> N
         if case is None:
             return
         if case.state is CaseState.RESTORING:
-            _close_restored(session, house, case, baseline)
+            _close_restored(session, house, case, _words_of(session, case, baseline), at=house.clock())
         else:
-            _explain(session, case, baseline)
+            _set_words(case, _words_of(session, case, baseline))
             move_case(session, case, CaseEvent.GONE, actor="system", at=house.clock(), why="undone by itself")
             tell_client(session, house, case, "case-closed")
 
@@ -132,11 +141,12 @@ def _case(
     approved: Snapshot,
     reading: Snapshot,
     parts: tuple[str, ...],
+    seen_at: datetime,
 ) -> CaseRow:
     """Open the case, or add to the open one what is new; the reading is its evidence, kept whole."""
     lines = changed_lines(firewall.platform, approved, reading, parts)
     case, new = open_case(
-        session, kind=CaseKind.DRIFT, clause=CLAUSE, actor="system", at=house.clock(), firewall=firewall,
+        session, kind=CaseKind.DRIFT, clause=CLAUSE, actor="system", at=seen_at, firewall=firewall,
         facts={"parts": list(parts), "changed": lines},
         summary_fr=f"{firewall.name} diffère de son état approuvé",
         summary_en=f"{firewall.name} differs from its approved state",
@@ -198,13 +208,13 @@ def _hold(
     tell_staff(session, house, case, why=f"{firewall.name} is held: {reason}")
 
 
-def _close_restored(session: Session, house: House, case: CaseRow, baseline: BaselineRow) -> None:
-    _explain(session, case, baseline)
-    move_case(session, case, CaseEvent.RESTORED, actor="system", at=house.clock())
+def _close_restored(session: Session, house: House, case: CaseRow, words: Words, *, at: datetime) -> None:
+    _set_words(case, words)
+    move_case(session, case, CaseEvent.RESTORED, actor="system", at=at)
     tell_client(session, house, case, "drift-restored")
 
 
-def _explain(session: Session, case: CaseRow, baseline: BaselineRow) -> None:
+def _words_of(session: Session, case: CaseRow, baseline: BaselineRow) -> Words:
     """Say in words what every reading of the case would have changed; from the evidence, so that a
     restart can do it as well."""
     assert case.firewall is not None  # noqa: S101  # a drift case has one
@@ -219,9 +229,9 @@ def _explain(session: Session, case: CaseRow, baseline: BaselineRow) -> None:
         drift = describe(platform, approved, reading, tuple(case.facts["parts"]), name_of)
         for language, lines in drift.words.items():
             words[language] += [line for line in lines if line not in words[language]]
-    _set_words(case, {language: tuple(lines) for language, lines in words.items()})
+    return {language: tuple(lines) for language, lines in words.items()}
 
 
-def _set_words(case: CaseRow, words: Mapping[Language, tuple[str, ...]]) -> None:
+def _set_words(case: CaseRow, words: Words) -> None:
     case.summary_fr = "\n".join(words[Language.FR])
     case.summary_en = "\n".join(words[Language.EN])

@@ -27,6 +27,11 @@ class Standing:
     unfinished: tuple[Warrant, ...]
     drift_is_open: bool
 
+    @property
+    def is_quiet(self) -> bool:
+        """Tell whether there is nothing to do for a firewall that holds its approved state."""
+        return self.baseline is not None and not (self.busy or self.unfinished or self.drift_is_open)
+
     def has(self, kind: TicketKind, state: TicketState) -> bool:
         """Tell whether some ticket of this kind stands there."""
         return (kind, state) in self.busy

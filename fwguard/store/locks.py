@@ -22,6 +22,17 @@ class DeviceLockRow(Base):
     token: Mapped[int] = mapped_column(BigInteger)
 
 
+def last_token(session: Session, firewall_id: int, *, at: datetime) -> int | None:
+    """Return the token of the last holder (0: nobody yet), or None while the lock is held.
+
+    Whoever takes the lock later, and gets the next token, knows that nobody held it in between.
+    """
+    row = session.scalar(select(DeviceLockRow).where(DeviceLockRow.firewall_id == firewall_id))
+    if row is None:
+        return 0
+    return row.token if row.lease_until <= at else None
+
+
 def take_lock(session: Session, firewall_id: int, *, holder: str, at: datetime, lease_s: float) -> int | None:
     """Take the lock if it is free or its lease ran out; return the fencing token, None when held.
 

@@ -9,7 +9,7 @@ import pytest
 
 from fwguard.errors import ConflictError
 from fwguard.store import Store
-from fwguard.store.locks import release_lock, renew_lock, require_lock, take_lock
+from fwguard.store.locks import last_token, release_lock, renew_lock, require_lock, take_lock
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 8, tzinfo=UTC)
 
@@ -67,3 +67,18 @@ def test_the_same_holder_waits_like_any_other(house: Store) -> None:
     """A lock is not re-entrant: two threads of one process are two hands."""
     _take(house, "a")
     assert _take(house, "a") is None
+
+
+def test_the_last_token_is_known_while_nobody_holds(house: Store) -> None:
+    """0 before the first, none while it is held, its own once it is free."""
+
+    def last(at: datetime) -> int | None:
+        with house.reading() as session:
+            return last_token(session, 1, at=at)
+
+    assert 0 == last(NOW)
+    assert 1 == _take(house, "a")
+    assert last(_later(1)) is None
+    with house.session() as session:
+        release_lock(session, 1, 1, at=_later(2))
+    assert 1 == last(_later(2))
