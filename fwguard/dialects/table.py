@@ -46,6 +46,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = Imported(
         "iptables": "fwguard.dialects.iptables:IPTABLES",
         "rfc8519": "fwguard.dialects.rfc8519:RFC8519",
         "asa": "fwguard.dialects.asa:ASA",
+        "ios": "fwguard.dialects.ios:IOS",
         "vyos": "fwguard.dialects.vyos:VYOS",
         "junos": "fwguard.dialects.junos:JUNOS",
         "pfsense": "fwguard.dialects.pf:PFSENSE",

@@ -17,7 +17,7 @@ _VERSION: Final = re.compile(r"^(?:ASA|PIX|NGFW) Version \d", re.MULTILINE)
 _SIGNS: Final = (
     re.compile(r"^ +nameif \S+\s*$", re.MULTILINE),
     re.compile(r"^ +security-level \d+\s*$", re.MULTILINE),
-    re.compile(r"^access-list \S+ (?:line \d+ )?(?:extended|remark|standard|ethertype) ", re.MULTILINE),
+    re.compile(r"^access-list \S+ (?:line \d+ )?(?:extended|standard|ethertype) ", re.MULTILINE),
     re.compile(r"^access-group \S+ (?:(?:in|out) interface \S+|global)", re.MULTILINE),
     re.compile(r"^object(?:-group)? (?:network|service) \S+", re.MULTILINE),
     re.compile(r"^ *nat \(\S+,\S+\) ", re.MULTILINE),
