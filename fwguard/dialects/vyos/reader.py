@@ -10,7 +10,7 @@ from fwguard.dialects.vyos.groups import KNOWN_KINDS, Groups
 from fwguard.dialects.vyos.interfaces import Binding, Interface, bindings, read_interfaces_of
 from fwguard.dialects.vyos.nat import NatReader
 from fwguard.dialects.vyos.notes import Notes
-from fwguard.dialects.vyos.routes import read_routes
+from fwguard.dialects.vyos.routes import read_routes, with_interfaces
 from fwguard.dialects.vyos.rulesets import FAMILIES, Rulesets, closed, name_key, on, state_policy
 from fwguard.dialects.vyos.sections import HARMLESS, READ, check_sections
 from fwguard.dialects.vyos.tree import Node, Tree
@@ -87,7 +87,7 @@ def read_tree(tree: Tree) -> Configuration:
     sets.refuse_loops()
     _ignored_by_conntrack(root, sets)
     sets.doubt_untracked()
-    routes = read_routes(root, notes)
+    routes = with_interfaces(read_routes(root, notes), interfaces)
     hooks = {hook: tuple(keys) for hook, keys in sets.hooks.items() if keys}
     policy = Policy(
         dialect=NAME, chains=sets.chains, hooks=hooks, nat=nat.rules, routes=routes, unread=notes.sorted()

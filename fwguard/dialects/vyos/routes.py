@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
+from fwguard.dialects.vyos.interfaces import Interface
 from fwguard.dialects.vyos.notes import Notes
 from fwguard.dialects.vyos.tree import Node
+from fwguard.errors import InputError
+from fwguard.model.address import parse_span
 from fwguard.model.policy import Route
 
+MAX_COMPARED: Final = 2_000_000  # routes times networks of interfaces; beyond, next hops are not looked up
 KINDS: Final = {"blackhole": "blackhole", "reject": "unreachable"}
 # Below `protocols static` that is no route of packets through the firewall.
 NO_ROUTES: Final = frozenset({"arp", "neighbor-proxy", "multicast", "mroute", "route-map"})
@@ -28,6 +34,30 @@ def read_routes(root: Node, notes: Notes) -> tuple[Route, ...]:
     for node in root.nodes("protocols", "vrf"):  # 1.3
         routes += _below(node.child("static"), f"vrf {node.name}", notes)
     return tuple(routes)
+
+
+def with_interfaces(routes: tuple[Route, ...], interfaces: list[Interface]) -> tuple[Route, ...]:
+    """Return the routes with the interface of their next hop, where its network says which one that is."""
+    connected: list[tuple[int, int, int, str]] = []
+    for one in interfaces:
+        for address in one.addresses:
+            with suppress(InputError):
+                connected.append((*parse_span(address), one.name))
+    if len(connected) * len(routes) > MAX_COMPARED:
+        return routes
+    found: list[Route] = []
+    for route in routes:
+        if route.via and not route.interface:
+            with suppress(InputError):
+                version, hop, _ = parse_span(route.via)
+                near = [
+                    (high - low, name)
+                    for own, low, high, name in connected
+                    if own == version and low <= hop <= high
+                ]
+                route = replace(route, interface=min(near)[1]) if near else route
+        found.append(route)
+    return tuple(found)
 
 
 def _below(static: Node | None, table: str, notes: Notes) -> Iterator[Route]:
