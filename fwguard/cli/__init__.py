@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "diff": ("fwguard.cli.diff", "Say what new connections two configurations pass differently."),
     "lint": ("fwguard.cli.lint", "Find rules that are shadowed, redundant, too wide or unread."),
     "what-if": ("fwguard.cli.what_if", "Say what an opening would really open."),
+    "scan": ("fwguard.cli.scan", "Say what abuse is in packet captures, and which packets prove it."),
     "init": ("fwguard.cli.init", "Set up the database, the keys and the inventory."),
     "serve": ("fwguard.cli.serve", "Run the controller: portal, mail door, watchers and work."),
     "doctor": ("fwguard.cli.doctor", "Check settings, data folders, database and devices."),

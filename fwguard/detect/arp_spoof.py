@@ -1,8 +1,8 @@
 """Poisoned neighbours: ARP and ND claims to an address that another card holds.
 
-A take-over by a standby (one gratuitous claim, then silence of the old holder) is ordinary; so are virtual
-routers, whose cards are of VRRP's, CARP's and HSRP's ranges. A forger repeats its claim while the holder
-lives. Sources: RFC 826, RFC 5227 section 2.4, RFC 4861 section 7.2, RFC 9568 section 7.3.
+A take-over by a standby (claims told to all, and silence of the old holder) is ordinary; so are virtual
+routers, whose cards are of VRRP's, CARP's and HSRP's ranges. A forger tells its victims one by one, or repeats
+its claim while the holder lives. Sources: RFC 826, RFC 5227 section 2.4, RFC 4861 section 7.2, RFC 9568 section 7.3.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ _VIRTUAL: Final = (
     b"\x00\x00\x0c\x07\xac",
     b"\x00\x00\x0c\x9f\xf0",
 )
-_ASKED_S: Final = 5.0
 _NOBODY: Final = (b"\0\0\0\0", b"\0" * 16)
 
 Address = tuple[str, bytes]
@@ -32,11 +31,11 @@ Address = tuple[str, bytes]
 class _Holder:
     """Who holds an address, and who else says so."""
 
-    __slots__ = ("claims", "claims_by", "mac", "seen_s")
+    __slots__ = ("claimed_s", "claims", "claims_by", "mac", "seen_s")
 
     def __init__(self, mac: bytes, time_s: float, window_s: float) -> None:
         self.mac = mac
-        self.seen_s = time_s
+        self.seen_s = self.claimed_s = time_s
         self.claims = Window(window_s)
         self.claims_by = b""
 
@@ -48,15 +47,12 @@ class ArpSpoofs:
         self.limits = limits
         self.accuser = accuser
         self.holders: Bounded[Address, _Holder] = Bounded(sources_most)
-        self.asked: Bounded[Address, list[float]] = Bounded(sources_most)
         self.own: Bounded[bytes, bytes] = Bounded(sources_most)  # card -> the address that it first had
         self.liars: Bounded[bytes, Window] = Bounded(sources_most)
         self._spoken: Bounded[tuple[bytes, bytes], list[float]] = Bounded(sources_most)
 
     def said(self, claim: Neighbour, ingress: str, zone: str, number: int, time_s: float) -> None:
         """Take one ARP packet or neighbour message."""
-        if not claim.answers and claim.target != claim.ip:
-            self.asked.take((zone, claim.target), list)[:] = [time_s]
         if claim.ip in _NOBODY or claim.mac[:1] in (b"\xff",) or not any(claim.mac):
             return
         if claim.mac.startswith(_VIRTUAL):
@@ -78,15 +74,14 @@ class ArpSpoofs:
         if claim.mac == holder.mac:
             holder.seen_s = time_s
             return
-        asked = self.asked.entries.get(key)
-        weight = 1 if asked and time_s - asked[0] < _ASKED_S else 2  # nobody asked
-        if not claim.answers or claim.target == claim.ip or claim.frame_target == b"\xff" * 6:
-            weight = 1  # announced to all, as a standby does
         if holder.claims_by != claim.mac:
             holder.claims.events.clear()
             holder.claims_by = claim.mac
-        for _ in range(weight):
-            holder.claims.add(time_s, number)
+            holder.claimed_s = time_s
+        announced = not claim.answers or claim.target == claim.ip or claim.frame_target == b"\xff" * 6
+        if announced and holder.seen_s <= holder.claimed_s:
+            return  # told to all, as a standby does, and the holder has been silent since
+        holder.claims.add(time_s, number)
         if len(holder.claims.events) > self.limits.claims_most:
             self._speak("arp-poison", claim, holder.mac, holder.claims, ingress, time_s)
 

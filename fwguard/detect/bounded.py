@@ -36,7 +36,7 @@ class Window:
 
     __slots__ = ("events", "window_s")
 
-    def __init__(self, window_s: float, most: int = 1024) -> None:
+    def __init__(self, window_s: float, most: int = 256) -> None:
         self.window_s = window_s
         self.events: deque[tuple[float, int, bytes]] = deque(maxlen=most)
 

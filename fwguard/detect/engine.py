@@ -29,6 +29,9 @@ from fwguard.model.thresholds import Thresholds
 _NOTHING: Final[tuple[Detection, ...]] = ()
 _MAX_WATCHED: Final = 512
 _EXPECTED_MOST: Final = 4096
+_ENOUGH_BYTES: Final = 512  # a side that has said less may be speaking a few bytes at a time
+_SLOW_FACTOR: Final = 16
+_WORDS_WAITED: Final = 4
 _DATAGRAM: Final = b"u"
 
 Entry = tuple[Flow, Side]
@@ -59,6 +62,7 @@ class Engine:
         self.dropped = 0
         self.foreign = 0
         self.packets = 0
+        self.held = 0  # bytes in the streams of all flows
         self._expected: Bounded[tuple[bytes, int], tuple[Flow, int]] = Bounded(_EXPECTED_MOST)
         self._follow_dcc = follow_dcc(self._expect)
         self._last_s = 0.0
@@ -75,10 +79,10 @@ class Engine:
         if not isinstance(packet, Packet):
             self.neighbours.said(packet, ingress, zone.hex(), number, time_s)
         else:
-            if self.spoofs.active:
-                self.spoofs.sent(packet, ingress, number, time_s)
             protocol = packet.protocol
-            if protocol == TCP:
+            if self.spoofs.active and self.spoofs.sent(packet, ingress, number, time_s):
+                pass  # what bears another's name says nothing of that other
+            elif protocol == TCP:
                 self._tcp(packet, number, time_s, ingress, zone)
             elif protocol == UDP:
                 self._udp(packet, number, time_s, ingress, zone)
@@ -111,13 +115,19 @@ class Engine:
         flow.last_s = time_s
         if not flow.completed:
             self._handshake(flow, side, flags, number, time_s)
-        if flags & SYN and side.stream is not None:
-            side.stream.anchor(packet.seq + 1)
-        elif packet.start < packet.end:
+        seq = packet.seq
+        if flags & SYN:
+            seq += 1
+            if side.stream is not None:
+                side.stream.anchor(seq)
+        if packet.start < packet.end:
             if flow.judges:
-                self._segment(flow, side, packet, number, time_s)
+                self._segment(flow, side, seq, packet, number, time_s)
             else:
                 side.payloads += 1
+                if side.stream is not None:
+                    self._append(side.stream, seq, packet)
+                    self._let_go(flow, number, time_s)
                 if flow.watch is not None:
                     self._watched(flow, side, packet, number, time_s)
         if flags & (FIN | RST) and flow.session:
@@ -175,6 +185,8 @@ class Engine:
         if len(self.order) >= memory.flows_most:
             self._close(next(iter(self.order)))
             self.dropped += 1
+        if self.held > memory.held_bytes_most:
+            self._make_room()
         sender = Side(packet.source, packet.sport, ingress)
         other = Side(packet.target, packet.dport, "")
         flow = Flow(packet.protocol, sender, other, number, time_s)
@@ -205,32 +217,44 @@ class Engine:
         """Forget a flow, after a last word of its detectors."""
         flow = self.order.pop(key)
         if flow.judges and flow.protocol == TCP and (flow.client.payloads or flow.server.payloads):
-            self._judge(flow, flow.last_s, final=True)
+            self._judge(flow, flow.first_number, flow.last_s, final=True)
+        self._free(flow)
         zone = key[: len(key) - len(flow.client.address) * 2 - (4 if flow.protocol == TCP else 5)]
         tail = b"" if flow.protocol == TCP else _DATAGRAM
         for one, two in ((flow.client, flow.server), (flow.server, flow.client)):
             ports = one.port.to_bytes(2, "big") + two.port.to_bytes(2, "big")
             self.table.pop(zone + one.address + two.address + ports + tail, None)
 
-    def _segment(self, flow: Flow, side: Side, packet: Packet, number: int, time_s: float) -> None:
+    def _segment(self, flow: Flow, side: Side, seq: int, packet: Packet, number: int, time_s: float) -> None:
         """Take payload of a flow that is still open."""
         side.note(number, packet.length)
         stream = side.stream
-        if stream is None or not stream.add(packet.seq, packet.payload, packet.length):
-            if side.payloads > self.thresholds.memory.packets_most:
-                self._judge(flow, time_s, final=True)
+        grew = stream is not None and self._append(stream, seq, packet)
+        most = self.thresholds.memory.packets_most
+        over = side.payloads > (most if len(side.head) >= _ENOUGH_BYTES else most * _SLOW_FACTOR)
+        if not (grew or over):
             return
         if flow.judges is self.judges.plain and (
             looks_like_tls(flow.client.head) or looks_like_tls(flow.server.head)
         ):
             flow.judges = self.judges.tls
-        self._judge(flow, time_s, final=side.payloads > self.thresholds.memory.packets_most)
+        self._judge(flow, number, time_s, final=over)
         if flow.watch is not None:
             self._watched(flow, side, packet, number, time_s)
-        if not flow.session and flow.server.payloads and flow.client.payloads:
-            self.behaviours.recognised(flow, number, time_s)
 
-    def _judge(self, flow: Flow, time_s: float, *, final: bool) -> None:
+    def _append(self, stream: Stream, seq: int, packet: Packet) -> bool:
+        """Put a segment into its stream; the oldest flows go when all streams together hold too much."""
+        before = stream.held
+        grew = stream.add(seq & 0xFFFFFFFF, packet.payload, packet.length)
+        self.held += stream.held - before
+        return grew
+
+    def _make_room(self) -> None:
+        while self.held > self.thresholds.memory.held_bytes_most and self.order:
+            self._close(next(iter(self.order)))
+            self.dropped += 1
+
+    def _judge(self, flow: Flow, number: int, time_s: float, *, final: bool) -> None:
         """Ask who has not ruled itself out; the first proof ends it."""
         waiting = []
         ways = flow.ways()
@@ -252,6 +276,7 @@ class Engine:
                         flow.turn()
                     flow.judges = ()
                     self._found(detector, flow, opinion, time_s)
+                    self._let_go(flow, number, time_s)
                     return
                 opinions.append(opinion)
             if not final and Opinion.WAIT in opinions:
@@ -259,12 +284,22 @@ class Engine:
         if len(waiting) < len(flow.judges):
             flow.judges = tuple(waiting)
         if not waiting:
-            self._let_go(flow)
+            self._let_go(flow, number, time_s)
 
-    def _let_go(self, flow: Flow) -> None:
-        """Give back the memory of a flow that is decided."""
-        if flow.session or (flow.client.payloads and flow.server.payloads):
-            flow.client.stream = flow.server.stream = None
+    def _let_go(self, flow: Flow, number: int, time_s: float) -> None:
+        """Give back the memory of a flow that is decided, once the first words of both sides were looked at."""
+        client, server = flow.client, flow.server
+        if client.head and server.head:
+            self.behaviours.recognised(flow, number, time_s)
+        elif client.payloads <= _WORDS_WAITED and server.payloads <= _WORDS_WAITED:
+            return
+        self._free(flow)
+
+    def _free(self, flow: Flow) -> None:
+        for side in (flow.client, flow.server):
+            if side.stream is not None:
+                self.held -= side.stream.held
+                side.stream = None
 
     def _found(self, detector: Detector, flow: Flow, proof: Proof, time_s: float) -> None:
         """Put a verdict on a flow."""

@@ -19,6 +19,7 @@ from fwguard.model.thresholds import HostScan
 BURST_ANSWER_S: Final = 1.0  # in a burst, a target that has not answered for that long counts
 _MAX_TARGETS: Final = 512
 _MAX_PENDING: Final = 65536
+_MOST_TARGETS: Final = 1 << 18  # of all sources together
 _PENDING, _FAILED, _ANSWERED = 0, 1, 2
 
 Scan = tuple[str, bytes, int, int]
@@ -49,6 +50,7 @@ class HostScans:
         self._success = log(scanner / benign)
         self._failure = log((1 - scanner) / (1 - benign))
         self._bound = log(1_000_000 / limits.doubt_ppm)
+        self.targets = 0
         self._waiting: deque[tuple[float, Scan, bytes]] = deque(maxlen=_MAX_PENDING)
 
     def tried(self, scan: Scan, target: bytes, number: int, time_s: float) -> None:
@@ -59,10 +61,21 @@ class HostScans:
             return
         if len(sweep.targets) >= _MAX_TARGETS:
             del sweep.targets[next(iter(sweep.targets))]
+            self.targets -= 1
+        self.targets += 1
+        if self.targets > _MOST_TARGETS:
+            self._forget_half()
         sweep.targets[target] = time_s, number, _PENDING
         self._waiting.append((time_s, scan, target))
         if len(sweep.targets) > self.limits.targets_most:
             self._burst(scan, sweep, time_s, BURST_ANSWER_S)
+
+    def _forget_half(self) -> None:
+        """Forget the older half of the sources: who floods us with targets is caught by its own."""
+        for scan in list(self.sweeps.entries)[: len(self.sweeps.entries) // 2]:
+            del self.sweeps.entries[scan]
+            self.sweeps.dropped += 1
+        self.targets = sum(len(sweep.targets) for sweep in self.sweeps.entries.values())
 
     def answered(self, scan: Scan, target: bytes) -> None:
         """Take it that a target answered."""

@@ -41,24 +41,26 @@ class IpSpoofs:
         """Return whether an address is one of ours."""
         return self._kind(address) == 1
 
-    def sent(self, packet: Packet, ingress: str, number: int, time_s: float) -> None:
-        """Take one packet."""
+    def sent(self, packet: Packet, ingress: str, number: int, time_s: float) -> bool:
+        """Take one packet; return whether its source is forged."""
         source, target = packet.source, packet.target
         own = self.allowed.get(ingress)
         if own is not None:
             if not _within(own, source) and self._kind(source) != 2:
-                self._speak("spoof-port", packet, ingress, number, time_s)
-            return
+                return self._speak("spoof-port", packet, ingress, number, time_s)
+            return False
         kind = self._kind(source)
         if kind == 1:
             if packet.mac:
                 self.holders.take(packet.mac, list)[:] = [source]
-            if source == target:
-                self._speak("spoof-land", packet, ingress, number, time_s)
-        elif kind == 3:
-            self._speak("spoof-martian", packet, ingress, number, time_s)
-        elif kind == 0 and self._kind(target) == 0:
-            self._speak("spoof-transit", packet, ingress, number, time_s)
+            return source == target and self._speak("spoof-land", packet, ingress, number, time_s)
+        if kind == 3:
+            return self._speak("spoof-martian", packet, ingress, number, time_s)
+        return (
+            kind == 0
+            and self._kind(target) == 0
+            and self._speak("spoof-transit", packet, ingress, number, time_s)
+        )
 
     def _kind(self, address: bytes) -> int:
         """Return 0 outside, 1 inside, 2 local to the link or to a group, 3 impossible as a source."""
@@ -69,11 +71,11 @@ class IpSpoofs:
             kind = self._kinds[address] = 1 if _within(self.inside, address) else _special(address)
         return kind
 
-    def _speak(self, key: str, packet: Packet, ingress: str, number: int, time_s: float) -> None:
+    def _speak(self, key: str, packet: Packet, ingress: str, number: int, time_s: float) -> bool:
         who = packet.mac or ingress.encode()
         spoken = self._spoken.take(who, list)
         if spoken and time_s - spoken[0] < _QUIET_S:
-            return
+            return True
         spoken[:] = [time_s]
         held = self.holders.entries.get(packet.mac)
         server: bytes | str = held[0] if held else (show(packet.mac) if packet.mac else packet.source)
@@ -95,6 +97,7 @@ class IpSpoofs:
             last_s=time_s,
             ingress=ingress,
         )
+        return True
 
 
 def _within(addresses: AddressSet, address: bytes) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 from fwguard.detect.accuse import Accuser
 from fwguard.detect.bounded import Bounded
 from fwguard.model.detection import Detector, Reason
 from fwguard.model.thresholds import PortScan
 
-_UDP = 17
-_TRACEROUTE = range(33434, 33535)  # the ports that traceroute counts up; nothing listens there
+_UDP: Final = 17
+_TRACEROUTE: Final = range(33434, 33535)  # the ports that traceroute counts up; nothing listens there
+
+_MOST_PORTS: Final = 1 << 18  # of all pairs together
 
 Pair = tuple[str, bytes, bytes, int]
 """Ingress, source, target, protocol."""
@@ -34,6 +37,7 @@ class PortScans:
         self.limits = limits
         self.pairs: Bounded[Pair, _Probes] = Bounded(sources_most)
         self.accuser = accuser
+        self.ports = 0
 
     def tried(self, pair: Pair, port: int, number: int, time_s: float) -> None:
         """Take the first packet to a port."""
@@ -46,6 +50,9 @@ class PortScans:
         if len(probes.ports) > limits.slow_ports_most:
             del probes.ports[next(iter(probes.ports))]
         probes.ports[port] = time_s, number
+        self.ports += 1
+        if self.ports > _MOST_PORTS:
+            self._forget_half()
         probes.recent.append(port)
         fast = len(probes.ports) > limits.ports_most and self._within(probes, time_s)
         if fast or len(probes.ports) > limits.slow_ports_most:
@@ -53,6 +60,13 @@ class PortScans:
             if fast or time_s - first <= limits.slow_window_s:
                 probes.spoken = True
                 self._speak(pair, probes, time_s)
+
+    def _forget_half(self) -> None:
+        """Forget the older half of the pairs."""
+        for pair in list(self.pairs.entries)[: len(self.pairs.entries) // 2]:
+            del self.pairs.entries[pair]
+            self.pairs.dropped += 1
+        self.ports = sum(len(probes.ports) for probes in self.pairs.entries.values())
 
     def _within(self, probes: _Probes, time_s: float) -> bool:
         """Return whether the last tries are all unanswered and fall into the short window."""

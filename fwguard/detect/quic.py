@@ -55,8 +55,16 @@ class Opening:
         self.parts: dict[int, bytes] = {}
         self.keys: tuple[bytes, tuple[bytes, bytes, bytes]] | None = None
 
+    def drop(self) -> None:
+        """Give up, and give back what was held."""
+        self.over = True
+        self.parts.clear()
+        self.keys = None
+
     def add(self, payload: bytes) -> ClientHello | None:
         """Take a datagram of the client; return its hello once it is whole."""
+        if self.over:
+            return None
         self.tries += 1
         self.over = self.tries >= _MAX_TRIES
         if not is_initial(payload):
@@ -140,7 +148,7 @@ def _crypto(plain: bytes, parts: dict[int, bytes]) -> None:
                 offset, at = _number(plain, at)
                 size, at = _number(plain, at)
                 if offset < _MAX_HELLO_BYTES and len(parts) < 64:
-                    parts.setdefault(offset, plain[at : at + size])
+                    parts.setdefault(offset, plain[at : at + min(size, _MAX_HELLO_BYTES)])
                 at += size
             elif kind in (_ACK, _ACK_ECN):
                 _, at = _number(plain, at)

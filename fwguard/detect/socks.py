@@ -50,12 +50,10 @@ def _version_5(client: Side, server: Side) -> Proof | Opinion:
     chosen = replied[1]
     if len(set(methods)) < len(methods) or (chosen not in methods and chosen != _REFUSED):
         return NEVER
-    if client.sizes[0] != end or server.sizes[0] != 2:
-        # More than the greeting came at once: what follows it must be SOCKS too.
+    if len(said) != end or len(replied) != 2:
+        # More than the greeting came before the choice: what follows must be SOCKS too.
         follows = said[end : end + 4]
-        if not follows:
-            return WAIT
-        if chosen == 0 and len(follows) < 4:
+        if len(follows) < (4 if chosen == 0 else 1):
             return WAIT
         if chosen == 0 and not (
             follows[0] == 5 and follows[1] in _COMMANDS and follows[2] == 0 and follows[3] in _ADDRESS_KINDS
@@ -76,8 +74,10 @@ def _version_4(client: Side, server: Side) -> Proof | Opinion:
         return NEVER if len(said) > 1 and said[1] not in (1, 2) else WAIT
     port = said[2] << 8 | said[3]
     user_end = said.find(0, 8, 8 + _MAX_USER_BYTES)
-    if said[1] not in (1, 2) or not port or user_end < 0:
+    if said[1] not in (1, 2) or not port:
         return NEVER
+    if user_end < 0:
+        return WAIT if len(said) < 8 + _MAX_USER_BYTES else NEVER
     named = said[4:7] == b"\0\0\0" and said[7] != 0
     if named and said.find(0, user_end + 1, user_end + 2 + _MAX_USER_BYTES) < 0:
         return WAIT if len(said) < user_end + _MAX_USER_BYTES else NEVER

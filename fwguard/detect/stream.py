@@ -18,10 +18,11 @@ _MASK: Final = (1 << 32) - 1
 class Stream:
     """`head` is what is in order so far; `anchored` when the opening SYN told where it begins."""
 
-    __slots__ = ("anchored", "head", "late", "limit_bytes", "next_seq", "torn")
+    __slots__ = ("anchored", "head", "held", "late", "limit_bytes", "next_seq", "torn")
 
     def __init__(self, limit_bytes: int) -> None:
         self.head = bytearray()
+        self.held = 0  # bytes, in order or waiting
         self.limit_bytes = limit_bytes
         self.next_seq = -1
         self.anchored = False
@@ -47,6 +48,7 @@ class Stream:
         grew = self._append(data, length)
         if self.late and grew:
             self._drain()
+        self.held = len(self.head) + (sum(len(data) for _, data in self.late) if self.late else 0)
         return grew
 
     def _place(self, seq: int, data: bytes, ahead: int) -> bool:
@@ -62,6 +64,7 @@ class Stream:
             return False
         if ahead < WINDOW_BYTES and len(self.late) < MAX_LATE and not self.torn:
             self.late.append((seq, data[: self.limit_bytes]))
+            self.held += min(len(data), self.limit_bytes)
         return False
 
     def _append(self, data: bytes, length: int) -> bool:

@@ -47,8 +47,8 @@ class ServerFlight:
 
 
 def looks_like_tls(head: bytes | bytearray) -> bool:
-    """Return whether a stream begins with a TLS handshake record."""
-    return len(head) >= 3 and head[0] == _HANDSHAKE and head[1] == 3 and head[2] <= 4
+    """Return whether a stream begins as a TLS handshake record does, as far as it has come."""
+    return bool(head) and head[0] == _HANDSHAKE and head[1:2] in (b"", b"\x03") and head[2:3] <= b"\x04"
 
 
 def read_client(head: bytes | bytearray) -> ClientHello | None:

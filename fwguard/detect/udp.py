@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -15,6 +16,7 @@ from fwguard.model.thresholds import Thresholds
 
 _ENDPOINTS_MOST: Final = 4096
 _PENDING_MOST: Final = 8
+_OPENINGS_MOST: Final = 1024
 _NAMED: Final = (Detector.VIDEOCHAT, Detector.IRC, Detector.MINING)
 
 Found = Callable[[Detector, Flow, Proof, float], None]
@@ -27,6 +29,7 @@ class Datagrams:
         self.found = found
         self.names = {detector: frozenset(thresholds.names[detector]) for detector in _NAMED}
         self.asking: Bounded[tuple[bytes, int], list[Flow]] = Bounded(_ENDPOINTS_MOST)
+        self.openings: deque[Opening] = deque()
         self.chatting: Bounded[tuple[bytes, int], int] = Bounded(_ENDPOINTS_MOST)
 
     def take(self, flow: Flow, side: Side, payload: bytes, number: int, time_s: float) -> bool:
@@ -63,6 +66,9 @@ class Datagrams:
         opening = flow.media
         if not isinstance(opening, Opening):
             opening = flow.media = Opening()
+            self.openings.append(opening)
+            if len(self.openings) > _OPENINGS_MOST:
+                self.openings.popleft().drop()
         if side is not flow.client:
             return False
         hello = opening.add(payload)

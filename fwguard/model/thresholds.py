@@ -14,6 +14,7 @@ class Memory:
 
     flows_most: int
     sources_most: int
+    held_bytes_most: int  # of the streams of all flows together
     head_bytes: int  # kept of each direction of a flow until it is decided
     packets_most: int  # with payload, of each direction, until a flow is decided
     idle_s: int  # a flow that is silent for longer is over

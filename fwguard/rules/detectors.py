@@ -38,6 +38,7 @@ _HIGHEST: Final = 1 << 24
 _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "head_bytes": (512, 16384),
     "packets_most": (4, 64),
+    "held_bytes_most": (1 << 16, 1 << 34),
     "flows_most": (16, 1 << 22),
     "sources_most": (16, 1 << 20),
     "doubt_ppm": (1, 100_000),
