@@ -221,9 +221,9 @@ def _held(house: House, firewall: FirewallPlan) -> None:
     parts = differing_parts(row.platform, baseline.snapshot, reading)
     with house.store.reading() as session:
         row = firewall_named(session, firewall.name)
-        endpoint = house.endpoint(row)
-    with house.hand_on(row.id) as hand:
-        restoring.on_drift(house, hand, row, endpoint, baseline, reading, parts)
+        endpoint, since = house.endpoint(row), house.last_hand(session, row.id)
+    with house.hand_on(row.id, since=since) as hand:
+        restoring.on_drift(house, hand, row, endpoint, baseline, reading, parts, seen_at=house.clock())
 
 
 def ask_to_approve(house: House, firewall: str, login: str) -> str:
