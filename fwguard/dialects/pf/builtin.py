@@ -1,9 +1,10 @@
 """The rules that the products add by themselves, before those of the user.
 
-What is filled while it runs and only drops is left out: addresses that sshguard, Snort, Suricata or a
-connection limit locked out. The list of bogons is fetched; of it only the ranges that are reserved for good
-are named, and those as unknown. Source: `filter_rules_generate` of pfSense, `filter_core_rules_system` of
-OPNsense; RFC 6890 and the IANA special-purpose registries for the reserved ranges.
+Left out is what is filled while it runs and only drops (addresses that sshguard, Snort, Suricata or a
+connection limit locked out), and drops of what no connection ever is: of port 0, of IPv4 link-local. The
+list of bogons is fetched; of it only the ranges that are reserved for good are named, and those as unknown.
+Source: `filter_rules_generate` of pfSense, `filter_core_rules_system` of OPNsense; RFC 6890 and the IANA
+special-purpose registries for the reserved ranges.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from fwguard.model.intervals import Intervals
 from fwguard.model.policy import Action, InterfaceSet, Match, Rule
 from fwguard.model.ports import ANY_PORT, ESP, ICMPV6, TCP, UDP
 
-LINK_LOCAL_V4: Final = AddressSet.parse("169.254.0.0/16")
 LINK_LOCAL_V6: Final = AddressSet.parse("fe80::/10")
 MULTICAST_V6: Final = AddressSet.parse("ff02::/16")
 PRIVATE: Final = ("10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
@@ -66,14 +66,6 @@ def _bounded(action: Action, addresses: Addresses, base: Match, text: str, line:
 def builtin_rules(root: Node, interfaces: Interfaces, notes: Notes) -> Iterator[Builtin]:
     """Yield the rules in the order of pf; the default (deny in, allow out) is the chains' own."""
     yield from _ipv6(root)
-    system = root.child("system") or Node("system")
-    if not notes.is_opnsense and not system.has("no_apipa_block"):
-        for field in ("source", "target"):
-            text = "block IPv4 link-local"
-            yield Builtin(_rule(Action.DROP, _match(**{field: LINK_LOCAL_V4}), text))
-    for field in ("sport", "dport"):
-        zero = _match(protocol=Intervals.single(TCP, UDP), **{field: Intervals.single(0)})
-        yield Builtin(_rule(Action.DROP, zero, "block traffic of port 0"), outward=True)
     if root.has("hasync") or root.all("virtualip", "vip"):
         carp = _match(protocol=Intervals.single(CARP))
         yield Builtin(_rule(Action.ACCEPT, carp, "pass CARP"), outward=True)

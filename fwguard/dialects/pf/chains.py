@@ -14,16 +14,21 @@ from dataclasses import replace
 from typing import Final
 
 from fwguard.dialects.pf.builtin import Builtin
+from fwguard.dialects.pf.interfaces import Interfaces
 from fwguard.dialects.pf.rules import PfRule
-from fwguard.model.address import ANY_ADDRESS, Family
+from fwguard.model.address import ANY_ADDRESS, AddressSet, Family
+from fwguard.model.intervals import Intervals
 from fwguard.model.matching import shared_interfaces
 from fwguard.model.policy import Action, Chain, Hook, InterfaceSet, Match, NatRule, Rule
 
 INWARD: Final = "in"
 OUTWARD: Final = "out"
+# pf knows no hooks: only packets to an address of the firewall are for it.
+TO_ITSELF: Final = "to the firewall"
 HOOKS: Final = {
-    Hook.FORWARD: (INWARD, OUTWARD), Hook.INPUT: (INWARD,), Hook.OUTPUT: (OUTWARD,),
+    Hook.FORWARD: (INWARD, OUTWARD), Hook.INPUT: (TO_ITSELF, INWARD), Hook.OUTPUT: (OUTWARD,),
 }  # fmt: skip
+TO_ALL: Final = AddressSet.parse("224.0.0.0/4", "255.255.255.255", "ff00::/8")
 MAX_COMPARED: Final = 2_000_000
 
 
@@ -51,6 +56,19 @@ def chains(
             name=OUTWARD, families=Family.BOTH, rules=_first_match(outward), default=Action.ACCEPT
         ),
     }
+
+
+def to_itself(interfaces: Interfaces) -> Chain:
+    """Return the chain that tells what can be for the firewall: its addresses, and those of all."""
+    own = interfaces.all_own().maybe | TO_ALL
+    for one in interfaces.by_name.values():
+        own |= AddressSet(Intervals.of(*((high, high) for _, high in one.networks.v4)))
+    others = ANY_ADDRESS - own
+    rule = Rule(
+        matches=(Match(target=others),), action=Action.DROP, line=0, text="no address of the firewall"
+    )
+    rules = (rule,) if others else ()
+    return Chain(name=TO_ITSELF, families=Family.BOTH, rules=rules, default=Action.ACCEPT)
 
 
 def _first_match(rules: Iterable[tuple[Rule, bool]]) -> tuple[Rule, ...]:

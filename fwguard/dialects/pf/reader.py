@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fwguard.dialects.pf.alias import Aliases
 from fwguard.dialects.pf.builtin import Builtin, builtin_rules
-from fwguard.dialects.pf.chains import HOOKS, chains
+from fwguard.dialects.pf.chains import HOOKS, TO_ITSELF, chains, to_itself
 from fwguard.dialects.pf.conditions import Reader
 from fwguard.dialects.pf.interfaces import Interfaces
 from fwguard.dialects.pf.nat import NatReader
@@ -44,6 +44,7 @@ def read_root(root: Node, product: str) -> Configuration:
     builtin = list(builtin_rules(root, interfaces, notes))
     late = list(_between_routes(root, routes, interfaces))
     read = chains(builtin, rules, nat.passed, nat.outbound.rules, late)
+    read[TO_ITSELF] = to_itself(interfaces)
     hooks: dict[Hook, tuple[str, ...]] = dict(HOOKS)
     for node, why in check_sections(root, notes, nat):
         key = f"unread {node.tag} {node.line}"

@@ -73,7 +73,8 @@ class Sheet:
         if last is not None:
             self.edits.append((last.end, last.end, f"\n{block}".encode()))
         elif close > holder.start:
-            self.edits.append((close, close, f"\n{block}\n{indent}".encode()))
+            start = len(self.data[:close].rstrip())
+            self.edits.append((start, close, f"\n{block}\n{indent}".encode()))
         else:  # <filter/>
             new = f"<{holder.tag}>\n{block}\n{indent}</{holder.tag}>"
             self.edits.append((holder.start, holder.end, new.encode()))

@@ -140,17 +140,10 @@ class _Builder:
 
     def _end(self, _tag: str) -> None:
         node = self.stack.pop()
-        text = "".join(self.texts.pop()).strip()
-        node.text = "" if node.children else text
+        text = "".join(self.texts.pop())
+        node.text = "" if node.children else text.strip()
         place = self.parser.CurrentByteIndex
-        quote = 0
-        while place < len(self.data):
-            byte = self.data[place]
-            if quote:
-                quote = 0 if byte == quote else quote
-            elif byte in b"\"'":
-                quote = byte
-            elif byte == 0x3E:  # >
-                break
-            place += 1
-        node.end = place + 1
+        if not node.children and not text and self.data[place - 2 : place] == b"/>":
+            node.end = place  # <tag/>: expat stands behind it, else before </tag>
+        else:
+            node.end = self.data.find(b">", place) + 1
