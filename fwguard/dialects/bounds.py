@@ -164,3 +164,24 @@ def masked(address: int, mask: int) -> AddressSet | None:
         part = (part - high) & high  # the next number made of the free bits
         if not part:
             return AddressSet(Intervals.of(*spans))
+
+
+def crossed(left: Services, right: Services) -> Services:
+    """Return what both mean: certain where both are."""
+    sure = _shared(left.sure, right.sure)
+    most = _shared(left.most, right.most) if left.why or right.why else ()
+    return Services(sure, most, join(left.why, right.why))
+
+
+def _shared(left: Iterable[Service], right: Iterable[Service]) -> tuple[Service, ...]:
+    others = tuple(right)
+    found = []
+    for one in left:
+        for other in others:
+            both = Service(
+                one.protocol & other.protocol, one.dport & other.dport, one.sport & other.sport,
+                one.states & other.states,
+            )  # fmt: skip
+            if both.protocol and both.dport and both.sport and both.states:
+                found.append(both)
+    return merged(found)

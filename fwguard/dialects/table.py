@@ -49,6 +49,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = Imported(
         "ios": "fwguard.dialects.ios:IOS",
         "vyos": "fwguard.dialects.vyos:VYOS",
         "junos": "fwguard.dialects.junos:JUNOS",
+        "panos": "fwguard.dialects.panos:PANOS",
         "pfsense": "fwguard.dialects.pf:PFSENSE",
         "opnsense": "fwguard.dialects.pf:OPNSENSE",
     }
