@@ -9,6 +9,12 @@ terminal, where after each login it sends its host keys unasked, and so answers 
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
+from typing import Final
+
+# paramiko's thread wakes up ten times a second to see whether it was closed: a tenth of a core for 100 lines.
+# A line that is closed wakes it at once, so a quiet one may sleep.
+IDLE_S: Final = 5.0
 
 
 class PromptSocket(socket.socket):
@@ -19,6 +25,12 @@ class PromptSocket(socket.socket):
         data = super().recv(bufsize, flags)
         self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         return data
+
+    def close(self) -> None:
+        """End both directions, which wakes whoever waits for one, then close."""
+        with suppress(OSError):
+            self.shutdown(socket.SHUT_RDWR)
+        super().close()
 
 
 def open_line(address: str, port: int, *, connect_s: float) -> PromptSocket:

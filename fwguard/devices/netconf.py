@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from operator import methodcaller
 from typing import Any, Final, TypeVar
 
@@ -33,6 +34,12 @@ from fwguard.model.warrant import Warrant
 T = TypeVar("T")
 FILTER: Final = [f'<{name} xmlns="{namespace_of(module)}"/>' for module, name in TOPS]
 _REMEMBERED: Final = 256  # unconfirmed writes whose startup we could still put back
+
+
+@lru_cache(maxsize=64)
+def _canonical(text: str) -> str:
+    """A write compares the same few texts again and again."""
+    return RFC8519.canonical(text)
 
 
 class NetconfDevice:
@@ -158,14 +165,14 @@ class NetconfDevice:
     def _write_startup(self, before: Snapshot, after: Snapshot, warrant: Warrant) -> None:
         if "startup" not in self._parts:
             return
-        wanted, held = (RFC8519.canonical(shot.get("startup")) for shot in (after, before))
+        wanted, held = (_canonical(shot.get("startup")) for shot in (after, before))
         if wanted == held:
             return
         with self._guard:
             self._startups[warrant.id] = before.get("startup"), after.get("startup")
             for stale in list(self._startups)[:-_REMEMBERED]:
                 del self._startups[stale]
-        if wanted == RFC8519.canonical(after.get("running")):
+        if wanted == _canonical(after.get("running")):
             self._ask(lambda m: m.copy_config(source="running", target="startup"))
         else:
             self._copy_to_startup(after.get("startup"))
@@ -179,7 +186,7 @@ class NetconfDevice:
         """Believe no `ok`: netconfd answers it to a commit after `validate` and applies nothing."""
         now = self.read()
         for part in self._parts:
-            if RFC8519.canonical(now.get(part)) != RFC8519.canonical(after.get(part)):
+            if _canonical(now.get(part)) != _canonical(after.get(part)):
                 self.roll_back(warrant)
                 raise CommitRefusedError(
                     f"{self._where} said ok, but {part} reads back otherwise: rolled back"
@@ -197,7 +204,7 @@ class NetconfDevice:
         with self._guard:
             _, wanted = self._startups.pop(warrant.id, ("", ""))
         # netconfd saves running as startup when it is confirmed, even where startup shall be another.
-        if wanted and RFC8519.canonical(self._read_part("startup")) != RFC8519.canonical(wanted):
+        if wanted and _canonical(self._read_part("startup")) != _canonical(wanted):
             self._copy_to_startup(wanted)
 
     def roll_back(self, warrant: Warrant) -> None:

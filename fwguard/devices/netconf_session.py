@@ -25,7 +25,7 @@ from ncclient.transport.session import NetconfBase
 from ncclient.transport.ssh import SSHSession
 from ncclient.xml_ import to_ele
 
-from fwguard.devices.line import open_line
+from fwguard.devices.line import IDLE_S, open_line
 from fwguard.devices.protocol import Endpoint
 from fwguard.errors import AuthenticationError, DeviceUnreachableError, HostKeyChangedError, InputError
 
@@ -112,6 +112,7 @@ class PinnedSession(SSHSession):  # type: ignore[misc]  # ncclient is untyped
             self._connected = True
             self._post_connect(endpoint.answer_s)
             self._first_answer(started + endpoint.connect_s + endpoint.answer_s)
+            transport.sock.settimeout(IDLE_S)
         except paramiko.AuthenticationException as error:
             raise AuthenticationError(f"{self._name} rejects our key: {error}") from None
         except (paramiko.SSHException, NCClientError, OSError, EOFError) as error:

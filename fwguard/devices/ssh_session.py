@@ -15,7 +15,7 @@ import paramiko
 
 from fwguard.devices.frame import MAX_BYTES
 from fwguard.devices.hostkey import check_host_key, parse_host_key
-from fwguard.devices.line import open_line
+from fwguard.devices.line import IDLE_S, open_line
 from fwguard.devices.protocol import Endpoint
 from fwguard.errors import AuthenticationError, DeviceUnreachableError, InputError, PartialReadingError
 
@@ -61,6 +61,7 @@ def open_transport(endpoint: Endpoint) -> paramiko.Transport:
         transport.start_client(timeout=endpoint.connect_s)
         check_host_key(transport.get_remote_server_key(), endpoint.host_key, device=where)
         transport.auth_publickey(firewall.username, key)
+        line.settimeout(IDLE_S)
     except paramiko.AuthenticationException as error:
         transport.close()
         raise AuthenticationError(

@@ -16,7 +16,7 @@ from fwguard.errors import DeviceError, DeviceUnreachableError
 
 BEAT_S: Final = 15.0  # of the gate
 MAX_LINE_BYTES: Final = 400  # what a person is shown of a change
-_LOOK_S: Final = 0.25  # how soon `stop` is obeyed
+_LOOK_S: Final = 1.0  # how soon `stop` is obeyed
 _STARTS_S: Final = 5.0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+from contextlib import suppress
 
 import pytest
 
@@ -40,3 +42,23 @@ def test_nobody_listens() -> None:
         port = server.getsockname()[1]
     with pytest.raises(OSError, match="refused"):
         open_line("127.0.0.1", port, connect_s=5.0)
+
+
+def test_closing_wakes_whoever_reads() -> None:
+    """A thread that waits for the far side ends with the line, whatever its timeout."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        line = open_line("127.0.0.1", server.getsockname()[1], connect_s=5.0)
+        far, _ = server.accept()
+        line.settimeout(60.0)
+        ended = threading.Event()
+
+        def read() -> None:
+            with suppress(OSError):
+                line.recv(100)
+            ended.set()
+
+        threading.Thread(target=read, daemon=True).start()
+        assert not ended.wait(0.1)
+        line.close()
+        assert ended.wait(20.0)
+        far.close()
