@@ -59,7 +59,7 @@ class Vyos:
         if len(_SEMICOLONS.findall(head)) > 2:
             return 0
         if head.lstrip().startswith(("set ", "#")) and (hits := len(_SET.findall(head))):
-            return min(90, 60 + 10 * hits)
+            return min(97, 70 + 10 * hits)
         if _TOP.search(head):
             return 85 if _BELOW.search(head) else 30
         return 0
