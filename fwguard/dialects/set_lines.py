@@ -17,6 +17,7 @@ from fwguard.model.policy import Unread
 COMMANDS: Final = ("set", "delete", "deactivate", "activate", "insert", "move", "rename")
 SILENT: Final = ("annotate", "protect", "unprotect", "top", "commit", "exit", "configure", "quit")
 LISTING: Final = re.compile(r"^[ \t]*(?:set|delete|deactivate|activate|insert|move)[ \t]+\S", re.MULTILINE)
+MAX_QUOTED_LINES: Final = 200
 MAX_MOVED: Final = 20_000_000  # neighbours looked at by all moves together
 _WORD: Final = re.compile(r""""((?:[^"\\]|\\.)*)"|'([^']*)'|([^\s"']\S*)|(["'])""", re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
@@ -68,17 +69,15 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
         if not stripped or stripped[0] in "#!":
             continue
         if '"' in source:
-            size = len(source)
-            parts = [source]
-            while '"' in parts[-1] and _is_open("\n".join(parts)):
-                if number >= len(lines) or size > MAX_WORD or len(parts) > 200:
-                    raise UnreadableError("a quotation without end", line=start + 1, expected='"')
-                parts.append(lines[number])
-                size += len(lines[number])
-                number += 1
-                while number < len(lines) and '"' not in parts[-1] and size <= MAX_WORD:
-                    parts.append(lines[number])
-                    size += len(lines[number])
+            parts, size = [source], len(source)
+            while _is_open("\n".join(parts)):
+                found = ""
+                while '"' not in found:
+                    if number >= len(lines) or size > MAX_WORD or len(parts) > MAX_QUOTED_LINES:
+                        raise UnreadableError("a quotation without end", line=start + 1, expected='"')
+                    found = lines[number]
+                    parts.append(found)
+                    size += len(found) + 1
                     number += 1
             source = "\n".join(parts)
         yield start + 1, source

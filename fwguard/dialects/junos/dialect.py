@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from fwguard.dialects.collector import collector_at_rest
 from fwguard.dialects.junos.canonical import canonical
 from fwguard.dialects.junos.reader import NAME, read_policy
 from fwguard.dialects.junos.writer import write_change
@@ -23,7 +24,9 @@ _OWN_TOPS: Final = frozenset(
      "apply-groups", "version", "class-of-service", "chassis", "event-options"}
 )  # fmt: skip
 _SHARED_TOPS: Final = frozenset({"system", "interfaces", "protocols", "snmp", "firewall", "vlans", "access"})
-_UNIT: Final = re.compile(r"^[a-z]{2,3}-\d+/\d+/\d+|^(?:reth|lo|st|irb|ae|fxp|vlan)\d*")
+_UNIT: Final = re.compile(
+    r"[a-z]{2,3}-\d+/\d+/\d+\S*|(?:reth|lo|st|irb|ae|fxp|em|vlan)\d+\S*|irb|vlan|interface-range"
+)
 _BLOCK: Final = re.compile(
     r"^(?:security|applications|routing-options|routing-instances|policy-options|groups|chassis|firewall|system"
     r"|interfaces|protocols|snmp)\s*\{", re.MULTILINE,
@@ -55,7 +58,7 @@ class Junos:
         commands = _COMMAND.findall(head)
         if commands:
             own: int = sum(
-                first in _OWN_TOPS or (first == "interfaces" and bool(_UNIT.match(second)))
+                first in _OWN_TOPS or (first == "interfaces" and bool(_UNIT.fullmatch(second)))
                 or (first == "firewall" and second in ("family", "filter"))
                 for first, second in commands
             )  # fmt: skip
@@ -69,18 +72,21 @@ class Junos:
 
     def read(self, text: str) -> Policy:
         """Read a whole configuration. Raises UnreadableError with the line for other or half texts."""
-        return read_policy(text)
+        with collector_at_rest():
+            return read_policy(text)
 
     def write(self, change: Change, text: str) -> TextEdit:
         """Return the text with the change, in its own form: policies before what denies, NAT rules first.
 
         Raises InputError where no zones can be told, or the tag stands already.
         """
-        return write_change(change, text)
+        with collector_at_rest():
+            return write_change(change, text)
 
     def canonical(self, text: str) -> str:
         """Return the text as set lines without comments, layout, and order without meaning."""
-        return canonical(text)
+        with collector_at_rest():
+            return canonical(text)
 
 
 JUNOS: Final = Junos()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from fwguard.dialects.canonical_paths import canonical_lines
+from fwguard.dialects.collector import collector_at_rest
 from fwguard.dialects.config_tree import Node
 from fwguard.dialects.panos.forms import parse
 from fwguard.dialects.panos.reader import NAME, read_policy
@@ -66,22 +67,25 @@ class Panos:
 
     def read(self, text: str) -> Policy:
         """Read a whole configuration. Raises UnreadableError with the line for other or half texts."""
-        return read_policy(text)
+        with collector_at_rest():
+            return read_policy(text)
 
     def write(self, change: Change, text: str) -> TextEdit:
         """Return the text with the change: rules before what denies, NAT rules first, in XML or set lines.
 
         Raises InputError for several firewalls in one text, braces, and where Panorama's rules deny before.
         """
-        return write_change(change, text)
+        with collector_at_rest():
+            return write_change(change, text)
 
     def canonical(self, text: str) -> str:
         """Return the text as paths without comments, attributes, and order without meaning."""
-        root, unread = parse(text)
-        _without_numbers(root)
-        lines = canonical_lines(root, ORDERED)
-        lines.extend(f"unread {one.text}" for one in unread)
-        return "\n".join(lines) + ("\n" if lines else "")
+        with collector_at_rest():
+            root, unread = parse(text)
+            _without_numbers(root)
+            lines = canonical_lines(root, ORDERED)
+            lines.extend(f"unread {one.text}" for one in unread)
+            return "\n".join(lines) + ("\n" if lines else "")
 
 
 def _without_numbers(root: Node) -> None:
