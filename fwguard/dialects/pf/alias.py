@@ -102,10 +102,18 @@ class Aliases:
             AddressSet(Intervals.of(*spans.get((out, 4), ())), Intervals.of(*spans.get((out, 6), ())))
             for out in (False, True)
         )
-        found, without = found | Addresses.exactly(held), without | left
+        nested, without = found, without | left
+        found |= Addresses.exactly(held)
         if without:
-            # pf takes the most specific entry: a host may stand inside what is left out.
-            found = Addresses(found.sure - without, found.maybe, found.why or "an alias that leaves some out")
+            # pf takes the most specific entry: what stands inside of what is left out may be in all the same.
+            inner = {
+                version: [span for span in spans.get((False, version), ()) if Intervals.of(span) <= gone]
+                for version, gone in ((4, without.v4), (6, without.v6))
+            }
+            back = AddressSet(Intervals.of(*inner[4]), Intervals.of(*inner[6]))
+            back |= nested.maybe & without
+            why = found.why or ("an alias that leaves some out" if back else "")
+            found = Addresses(found.sure - without, (found.maybe - without) | back, why)
         return found
 
     def ports(self, text: str) -> Ports:

@@ -95,7 +95,8 @@ def _after_source_nat(rules: Sequence[PfRule], after: Sequence[NatRule]) -> list
         assert one.outward is not None  # noqa: S101
         matches = tuple(
             _widened(match)
-            if match.source != ANY_ADDRESS and (many or any(_meet(match, other) for other in translating))
+            if match.source != ANY_ADDRESS.of_family(match.source.families)
+            and (many or any(_meet(match, other) for other in translating))
             else match
             for match in one.outward.matches
         )

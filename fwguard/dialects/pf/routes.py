@@ -79,7 +79,8 @@ def _route(node: Node, gateways: dict[str, Node], aliases: Aliases, notes: Notes
     prefixes = [network]
     if network in aliases.table:
         found = aliases.addresses(network)
-        prefixes = list(found.sure.texts())
+        written = aliases.table[network].entries
+        prefixes = written if all("/" in word for word in written) else list(found.sure.texts())
         if not found.is_exact:
             notes.add(node, found.why)
     if name in NOWHERE:

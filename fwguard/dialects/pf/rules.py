@@ -14,6 +14,7 @@ from typing import Final
 from fwguard.dialects.pf.bounds import ANYWHERE, Addresses, union
 from fwguard.dialects.pf.conditions import Conditions, Reader
 from fwguard.dialects.pf.tree import Node
+from fwguard.model.address import AddressSet
 from fwguard.model.policy import Action, Match, Rule
 
 ACTIONS: Final = {
@@ -38,6 +39,7 @@ UNDECIDED: Final = frozenset({
     "os", "dscp", "tos", "tagged", "sched", "vlanprio", "prio", "max", "max-src-nodes", "max-src-conn",
     "max-src-states", "max-src-conn-rate", "divert-to", "divert", "pflow",
 })  # fmt: skip
+LINK_LOCAL_V6: Final = AddressSet.parse("fe80::/10")
 EMPTY: Final = frozenset({"", "none", "any"})
 
 
@@ -74,7 +76,9 @@ def _old_kind(node: Node, reader: Reader) -> PfRule:
         into.unknown.append(reader.notes.add(node, "no interface"))
     reader.interface_set(node, words, into)
     _common(node, reader, into)
-    into.source = reader.legacy_side(node, "source", into)
+    into.source = _with_link_local(
+        node.child("source"), words, reader.legacy_side(node, "source", into), reader
+    )
     into.target = reader.legacy_side(node, "destination", into)
     into.sport = reader.ports(node, node.value("source", "port"), into)
     into.dport = reader.ports(node, node.value("destination", "port"), into)
@@ -89,12 +93,22 @@ def _old_kind(node: Node, reader: Reader) -> PfRule:
     return _made(node, reader, into, action, direction, quick, (*rank, 1), tuple(words))
 
 
+def _with_link_local(side: Node | None, words: list[str], found: Addresses, reader: Reader) -> Addresses:
+    """In OPNsense the network of a rule's own interface holds IPv6 link-local sources, too."""
+    own = side is not None and reader.notes.is_opnsense and [side.value("network")] == words
+    if not own or side is None or side.says("not"):
+        return found
+    return found | Addresses.exactly(LINK_LOCAL_V6)
+
+
 def _new_kind(node: Node, reader: Reader) -> PfRule:
     into = Conditions()
     words = [word for word in node.value("interface").split(",") if word]
     reader.interface_set(node, words, into, negated=node.says("interfacenot"))
     _common(node, reader, into)
     into.source = _listed(node, "source", reader)
+    if node.value("source_net") == node.value("interface") and not node.says("source_not"):
+        into.source |= Addresses.exactly(LINK_LOCAL_V6)
     into.target = _listed(node, "destination", reader)
     into.sport = reader.ports(node, node.value("source_port"), into)
     into.dport = reader.ports(node, node.value("destination_port"), into)

@@ -114,6 +114,13 @@ def test_floating_rules_may_judge_what_goes_out(product: PfXml) -> None:
     assert ask(policy, port=25) is DROP
     assert ask(policy, port=25, hook=Hook.OUTPUT, ways=("", "lan")) is DROP
     assert ask(policy, port=25, ways=("wan", "opt1")) is ACCEPT
+    outer = rule(
+        FLOATING.format("any") + "<quick>yes</quick>" + TCP, action="block", target="<any/><port>25</port>"
+    )
+    assert (
+        ask(config(product, outer + rule(on="lan")), "8.8.8.8", 25, source="10.0.0.5", ways=("lan", "wan"))
+        is DROP
+    )
 
 
 @PRODUCTS
@@ -492,7 +499,10 @@ def test_aliases_of_the_new_kind_in_opnsense() -> None:
     )
     policy = config(OPNSENSE, rule(target="<address>a</address>"), part)
     assert ask(policy) is ACCEPT
-    assert ask(policy, "10.0.0.66") is UNKNOWN
+    assert ask(policy, "10.0.0.66") is DROP
+    inside = part.replace("!10.0.0.66", "!10.0.0.64/28\n10.0.0.66")
+    assert ask(config(OPNSENSE, rule(target="<address>a</address>"), inside), "10.0.0.66") is UNKNOWN
+    assert ask(config(OPNSENSE, rule(target="<address>a</address>"), inside), "10.0.0.67") is DROP
     assert ask(config(OPNSENSE, rule(source="<address>b</address>"), part)) is UNKNOWN
 
 
