@@ -270,6 +270,7 @@ finish() { # TOOL PID
 # are forgotten.
 list_tables() {
     families='' listing='' whole=''
+    [ $asked -gt 0 ] || [ -s nft.err ] || return 0
     # A line that only looks like the head of a table makes one more: then they are listed one by one.
     found=$(awk 'FILENAME == "ask" { asked["table " $0 " {"]; left++; next }
         /^table / { if (!there[$2]++) printf " %s ", $2; if (!($0 in asked) || seen[$0]++) others++; else left-- }
