@@ -21,9 +21,19 @@ def verified(guarded: Guarded, state: Path | None = None) -> dict[str, Any]:
     return report
 
 
+@pytest.fixture(scope="module")
+def worked(guarded: Guarded) -> Guarded:
+    """A controller that has approved baselines, undone a drift, opened something and closed it again."""
+    guarded.tamper_all({"fw-acme": "add-rule"})
+    number = guarded.open("acme-web", "tcp/8080", actor=CONTACT["fw-acme"])
+    guarded.close(number)
+    return guarded
+
+
 @pytest.fixture
-def copied(guarded: Guarded, tmp_path: Path) -> Path:
+def copied(worked: Guarded, tmp_path: Path) -> Path:
     """A copy of the whole state: keys, checkpoints, and the database as one file."""
+    guarded = worked
     state = tmp_path / "state"
     shutil.copytree(guarded.room.directory / "state", state, ignore=shutil.ignore_patterns("fwguard.sqlite*"))
     with (
@@ -59,12 +69,9 @@ def alter_one_byte(state: Path, table: str, column: str, key: str) -> str:
     raise AssertionError(f"{column} of {table}:{row} stands nowhere in the file")
 
 
-def test_the_log_of_a_working_controller_is_whole(guarded: Guarded) -> None:
+def test_the_log_of_a_working_controller_is_whole(worked: Guarded) -> None:
     """After baselines, an approval, a deployment, a drift and an end; every row that it vouches for is there."""
-    guarded.tamper_all({"fw-acme": "add-rule"})
-    number = guarded.open("acme-web", "tcp/8080", actor=CONTACT["fw-acme"])
-    guarded.close(number)
-    report = verified(guarded)
+    report = verified(worked)
     assert (True, []) == (report["whole"], report["findings"])
     assert report["entries"] == report["last_seq"] > 20
     assert report["records"] > 8
