@@ -74,11 +74,14 @@ INNER: Final = frozenset({"permit", "deny", "remark", "evaluate"})
 
 def is_harmless(words: list[str]) -> bool:
     """Tell whether a command at the margin decides nothing here."""
-    if words[0] == "no":
-        words = words[1:] or ["no"]
-        return is_harmless(words) or (words[:1] in (["ip"], ["ipv6"]) and words[1:2] not in (
-            ["access-list"], ["route"], ["nat"], ["routing"],
-        ))  # fmt: skip
+    if words[0] == "no" and len(words) > 1 and words[1] != "no":
+        deciding = words[1] in ("ip", "ipv6") and words[2:3] in (
+            ["access-list"],
+            ["route"],
+            ["nat"],
+            ["routing"],
+        )
+        return not deciding and (words[1] in ("ip", "ipv6") or is_harmless(words[1:]))
     if words[0] in ("ip", "ipv6"):
         return len(words) > 1 and words[1] in IP_HARMLESS
     return words[0] in HARMLESS

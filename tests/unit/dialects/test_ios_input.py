@@ -81,15 +81,15 @@ def test_lines_of_unknown_commands_are_kept() -> None:
     assert [3, 4] == [one.line for one in IOS.read(text).unread]
 
 
-def test_thirty_thousand_entries_are_quick() -> None:
+def test_ten_thousand_entries_are_quick() -> None:
     """A bound of several times what it takes, so that only a change of order is noticed."""
     lines = [
         f" permit tcp host 10.{n >> 16}.{n >> 8 & 255}.{n & 255} any eq {n % 60000 + 1}"
-        for n in range(30_000)
+        for n in range(10_000)
     ]
     begin = time.process_time()
-    assert 30_000 == IOS.read(f"{START}ip access-list extended a\n" + "\n".join(lines) + "\n").rule_count
-    assert time.process_time() - begin < 5
+    assert 10_000 == IOS.read(f"{START}ip access-list extended a\n" + "\n".join(lines) + "\n").rule_count
+    assert time.process_time() - begin < 3
 
 
 @settings(max_examples=150, deadline=None)
