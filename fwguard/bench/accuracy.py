@@ -54,6 +54,7 @@ _SAYS: Final[Mapping[str, Detector]] = {
     "ViberVoip": Detector.VIDEOCHAT,
     "KakaoTalk_Voice": Detector.VIDEOCHAT,
     "AdobeConnect": Detector.VIDEOCHAT,
+    "Fuze": Detector.VIDEOCHAT,
     "Webex": Detector.VIDEOCHAT,
     "GoTo": Detector.VIDEOCHAT,
 }

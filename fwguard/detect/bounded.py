@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -18,14 +18,14 @@ class Bounded(Generic[K, V]):
     def __init__(self, most: int) -> None:
         self.most = most
         self.dropped = 0
-        self.entries: dict[K, V] = {}
+        self.entries: OrderedDict[K, V] = OrderedDict()  # a dict finds its oldest in linear time
 
     def take(self, key: K, make: Callable[[], V]) -> V:
         """Return the entry, made anew when it is not there."""
         entry = self.entries.get(key)
         if entry is None:
             if len(self.entries) >= self.most:
-                del self.entries[next(iter(self.entries))]
+                self.entries.popitem(last=False)
                 self.dropped += 1
             entry = self.entries[key] = make()
         return entry

@@ -7,6 +7,7 @@ that claims to be of one side of a flow but comes in by another port is not of t
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final
 
@@ -58,7 +59,7 @@ class Engine:
         self.neighbours = ArpSpoofs(thresholds.arp_spoof, memory.sources_most, self.accuser)
         self.datagrams = Datagrams(thresholds, self._found)
         self.table: dict[bytes, Entry] = {}
-        self.order: dict[bytes, Flow] = {}
+        self.order: OrderedDict[bytes, Flow] = OrderedDict()  # a dict finds its oldest in linear time
         self.dropped = 0
         self.foreign = 0
         self.packets = 0
@@ -178,10 +179,14 @@ class Engine:
         back = zone + ends[half:] + ends[:half] + ports[2:4] + ports[0:2] + ports[4:]
         if key in self.order or back in self.order:
             self._close(key if key in self.order else back)
-        for oldest in list(self._oldest(2)):
-            flow = self.order[oldest]
-            if flow.last_s + memory.idle_s < time_s:
+        for _ in range(2):
+            oldest = next(iter(self.order), None)
+            if oldest is None or self.order[oldest].first_s + memory.idle_s >= time_s:
+                break
+            if self.order[oldest].last_s + memory.idle_s < time_s:
                 self._close(oldest)
+            else:
+                self.order.move_to_end(oldest)  # old and still alive: asked again after all others
         if len(self.order) >= memory.flows_most:
             self._close(next(iter(self.order)))
             self.dropped += 1
@@ -204,14 +209,6 @@ class Engine:
         self.table[key], self.table[back] = mine, theirs
         self.order[key] = flow
         return mine
-
-    def _oldest(self, count: int) -> list[bytes]:
-        oldest: list[bytes] = []
-        for key in self.order:
-            oldest.append(key)
-            if len(oldest) == count:
-                break
-        return oldest
 
     def _close(self, key: bytes) -> None:
         """Forget a flow, after a last word of its detectors."""

@@ -5,6 +5,7 @@ Sources: RFC 791 section 3.2, RFC 8200 section 4.5, RFC 5722 (what overlaps is d
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,14 +29,14 @@ class Fragments:
 
     most: int = 256
     dropped: int = 0
-    _waiting: dict[Key, _Datagram] = field(default_factory=dict)
+    _waiting: OrderedDict[Key, _Datagram] = field(default_factory=OrderedDict)
 
     def add(self, key: Key, offset: int, piece: bytes, last: bool) -> bytes | None:
         """Take one piece at `offset` bytes; return the whole payload once nothing is missing."""
         datagram = self._waiting.get(key)
         if datagram is None:
             if len(self._waiting) >= self.most:
-                del self._waiting[next(iter(self._waiting))]
+                self._waiting.popitem(last=False)
                 self.dropped += 1
             datagram = self._waiting[key] = _Datagram()
         if datagram.pieces.get(offset) == piece:

@@ -16,6 +16,7 @@ _BEGINNING: Final = re.compile(
     rb"[A-Z]{1,16}(?: (?:https?://|ftp://)?[^ \r\n]{0,4000}(?: [HTP/.01\r]{0,9})?)?\Z"
 )
 _ABSOLUTE: Final = re.compile(rb"(?:https?|ftp)://(?:[^/@ ]*@)?(\[[0-9A-Fa-f:.]+\]|[^/:? ]+)", re.IGNORECASE)
+_USER: Final = re.compile(rb"(://)[^/@]{1,512}@")
 _AUTHORITY: Final = re.compile(rb"[^/ ]+:[0-9]{1,5}\Z")
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([0-9]{3})")
 _PROXY_HEADER: Final = re.compile(
@@ -66,5 +67,6 @@ def _answered(
 
 
 def _proof(key: str, client: Side, server: Side, target: bytes) -> Proof:
-    reason = Reason(key, (("target", quote(target)), ("replied", quote(server.head))))
+    shown = _USER.sub(rb"\1***@", target)
+    reason = Reason(key, (("target", quote(shown)), ("replied", quote(server.head))))
     return Proof(reason, (*client.numbers[:2], *server.numbers[:2]))

@@ -49,6 +49,8 @@ class IpSpoofs:
             if not _within(own, source) and self._kind(source) != 2:
                 return self._speak("spoof-port", packet, ingress, number, time_s)
             return False
+        if not self.inside:
+            return False
         kind = self._kind(source)
         if kind == 1:
             if packet.mac:

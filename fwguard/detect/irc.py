@@ -34,6 +34,7 @@ _SERVER: Final = re.compile(
 _PING: Final = re.compile(rb"PING :?[^ \r\n]+\r?\n")
 _WEBSOCKET: Final = re.compile(rb"^Sec-WebSocket-Protocol:[^\r\n]*(?:text|binary)\.ircv3\.net", re.I | re.M)
 _UPGRADED: Final = re.compile(rb"HTTP/1\.[01] 101")
+_SECRET: Final = re.compile(r"(?:@\S+ )?(?::\S+ )?(?:PASS|AUTHENTICATE|WEBIRC) ", re.IGNORECASE)
 _WORD: Final = re.compile(rb"[@:A-Za-z]")
 _LABELS: Final = re.compile(r"(?:irc|ircs|irc[0-9]|irc-[a-z0-9-]+|[a-z0-9-]+-irc)")
 _LINE_BYTES: Final = 600
@@ -53,7 +54,7 @@ def judge(flow: Flow, client: Side, server: Side, final: bool) -> Proof | Opinio
     command, answer = _CLIENT.search(said, 0, _LINE_BYTES), _SERVER.search(replied, 0, _LINE_BYTES)
     if command and answer:
         key = "irc-link" if b"SERVER" in command[0].upper() and b"SERVER" in answer[0].upper() else "irc"
-        facts = (("said", quote(said[command.start() :])), ("replied", quote(replied[answer.start() :])))
+        facts = (("said", _shown(said[command.start() :])), ("replied", quote(replied[answer.start() :])))
         return Proof(Reason(key, facts), (*client.numbers[:3], *server.numbers[:3]))
     never = (
         final
@@ -62,6 +63,13 @@ def judge(flow: Flow, client: Side, server: Side, final: bool) -> Proof | Opinio
         or (not command and b"\n" in said and client.payloads > 4)
     )
     return NEVER if never else WAIT
+
+
+def _shown(said: bytes | bytearray) -> str:
+    """Return the line without what is secret in it (clause 15: evidence is cut to what is needed)."""
+    words = quote(said)
+    secret = _SECRET.match(words)
+    return f"{secret[0]}***" if secret else words
 
 
 def _over_websocket(client: Side, server: Side, final: bool) -> Proof | Opinion:

@@ -84,6 +84,11 @@ def _read(payload: bytes, kind: int, length: int, cookie: bool) -> Stun | None:
     )
 
 
+def may_be_stream(head: bytes | bytearray) -> bool:
+    """Return whether what came of a stream so far may begin with a message."""
+    return len(head) < 10 or head[4:8] == _COOKIE or head[6:10] == _COOKIE
+
+
 def read_stream(head: bytes | bytearray) -> list[Stun]:
     """Return the messages that a stream begins with: bare (RFC 8489 section 6.2.2) or framed (RFC 4571)."""
     data = bytes(head[:2048])

@@ -13,7 +13,7 @@ from typing import Final
 from fwguard.detect.flow import NEVER, WAIT, Flow, Opinion, Proof, Side
 from fwguard.detect.names import known, spoken_names
 from fwguard.detect.rtp import RUN, Sources, is_rtcp
-from fwguard.detect.stun import Stun, read_stream, read_stun
+from fwguard.detect.stun import Stun, may_be_stream, read_stream, read_stun
 from fwguard.detect.tls import dtls_server_srtp, read_dtls, read_hello
 from fwguard.model.detection import Reason
 
@@ -137,9 +137,9 @@ def _zoom(media: Media, flow: Flow, side: Side, payload: bytes) -> Reason | None
 
 def judge(flow: Flow, client: Side, server: Side, final: bool) -> Proof | Opinion:
     """TURN or ICE over a stream."""
-    said, replied = read_stream(client.head), read_stream(server.head)
-    if (len(client.head) >= 10 and not said) or (len(server.head) >= 10 and not replied):
+    if not (may_be_stream(client.head) and may_be_stream(server.head)):
         return NEVER
+    said, replied = read_stream(client.head), read_stream(server.head)
     messages = (*said, *replied)
     turn, ice = sum(one.turn for one in messages), sum(one.ice for one in messages)
     if turn >= 2 or ice >= 2 or (ice and replied):

@@ -383,3 +383,18 @@ def test_a_segment_with_the_syn_is_read(wire: Wire, scan: Scan) -> None:
     wire.tcp(SERVER, 8080, CLIENT, 1234, 18, 5000)
     wire.tcp(SERVER, 8080, CLIENT, 1234, 24, 5001, b"HTTP/1.1 200 Connection established\r\n\r\n")
     assert ["http-proxy"] == detectors(scan(wire))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [("c", b"PASS s3cret\r\nNICK a\r\nUSER a 0 * :a\r\n"), ("s", b":srv 001 a :hi\r\n")],
+        [("c", b"GET http://joe:s3cret@example.org/ HTTP/1.1\r\n\r\n"), ("s", b"HTTP/1.1 200 OK\r\n\r\n")],
+    ],
+    ids=["irc", "http-proxy"],
+)
+def test_a_password_is_not_repeated(lines: Lines, wire: Wire, scan: Scan) -> None:
+    """The reason is read by people whom it does not concern."""
+    wire.talk(lines, port=8000)
+    (found,) = scan(wire)
+    assert "s3cret" not in str(found.reason)
