@@ -16,7 +16,7 @@ from fwguard.model.thresholds import Thresholds
 
 _ECHO: Final = {8 << 8: ICMP, 128 << 8: ICMPV6}
 _ECHO_REPLY: Final = {0: ICMP, 129 << 8: ICMPV6}
-_UNREACHABLE: Final = frozenset((3, 1))  # of ICMP, of ICMPv6
+_UNREACHABLE, _UNREACHABLE_V6 = 3, 1
 _GROUPS: Final = frozenset(range(224, 240))
 
 
@@ -96,7 +96,7 @@ class Behaviours:
                 self.floods.sent((ingress, source, target, packet.protocol, 0), number, time_s)
         elif _ECHO_REPLY.get(kind) == packet.protocol:
             self.hostscans.answered((ingress, target, packet.protocol, 0), source)
-        elif kind >> 8 == (3 if packet.protocol == ICMP else 1):
+        elif kind >> 8 == (_UNREACHABLE if packet.protocol == ICMP else _UNREACHABLE_V6):
             return _inner_key(packet)
         return b""
 

@@ -7,7 +7,6 @@ that claims to be of one side of a flow but comes in by another port is not of t
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final
 
@@ -16,10 +15,10 @@ from fwguard.detect.arp_spoof import ArpSpoofs
 from fwguard.detect.behaviour import Behaviours
 from fwguard.detect.bounded import Bounded
 from fwguard.detect.flow import Flow, Opinion, Proof, Side, show
+from fwguard.detect.flow_table import Entry, FlowTable
 from fwguard.detect.frame import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, Decoder, Packet
 from fwguard.detect.ip_spoof import IpSpoofs
 from fwguard.detect.irc import follow_dcc
-from fwguard.detect.stream import Stream
 from fwguard.detect.table import Judges, judges
 from fwguard.detect.tls import looks_like_tls
 from fwguard.detect.udp import Datagrams
@@ -33,9 +32,6 @@ _EXPECTED_MOST: Final = 4096
 _ENOUGH_BYTES: Final = 512  # a side that has said less may be speaking a few bytes at a time
 _SLOW_FACTOR: Final = 16
 _WORDS_WAITED: Final = 4
-_DATAGRAM: Final = b"u"
-
-Entry = tuple[Flow, Side]
 
 
 class Engine:
@@ -58,12 +54,9 @@ class Engine:
         self.spoofs = IpSpoofs(inside or AddressSet(), allowed or {}, memory.sources_most, self.accuser)
         self.neighbours = ArpSpoofs(thresholds.arp_spoof, memory.sources_most, self.accuser)
         self.datagrams = Datagrams(thresholds, self._found)
-        self.table: dict[bytes, Entry] = {}
-        self.order: OrderedDict[bytes, Flow] = OrderedDict()  # a dict finds its oldest in linear time
-        self.dropped = 0
+        self.flows = FlowTable(memory, self._last_word)
         self.foreign = 0
         self.packets = 0
-        self.held = 0  # bytes in the streams of all flows
         self._expected: Bounded[tuple[bytes, int], tuple[Flow, int]] = Bounded(_EXPECTED_MOST)
         self._follow_dcc = follow_dcc(self._expect)
         self._last_s = 0.0
@@ -89,23 +82,23 @@ class Engine:
                 self._udp(packet, number, time_s, ingress, zone)
             elif protocol in (ICMP, ICMPV6):
                 inner = self.behaviours.icmp(packet, ingress, number, time_s)
-                if inner and (entry := self.table.get(zone + inner)) is not None:
+                if inner and (entry := self.flows.entries.get(zone + inner)) is not None:
                     self.behaviours.refused(entry[0], time_s)
         return self.accuser.taken() if self.accuser.said else _NOTHING
 
     def finish(self) -> list[Detection]:
         """Say what can be said when no more packets will come."""
-        for key in list(self.order):
-            self._close(key)
+        for key in list(self.flows.order):
+            self.flows.close(key)
         self.behaviours.finish(self._last_s)
         return self.accuser.taken()
 
     def _tcp(self, packet: Packet, number: int, time_s: float, ingress: str, zone: bytes) -> None:
         key = zone + packet.key if zone else packet.key
         flags = packet.flags
-        entry = self.table.get(key)
+        entry = self.flows.entries.get(key)
         if entry is None or (flags & (SYN | ACK) == SYN and self._begins_anew(entry, packet)):
-            entry = self._open(key, packet, number, time_s, ingress, zone)
+            entry = self._begin(key, packet, number, time_s, ingress, zone)
         flow, side = entry
         if side.ingress != ingress:
             if side.packets:
@@ -127,12 +120,25 @@ class Engine:
             else:
                 side.payloads += 1
                 if side.stream is not None:
-                    self._append(side.stream, seq, packet)
+                    self.flows.append(side.stream, seq, packet)
                     self._let_go(flow, number, time_s)
                 if flow.watch is not None:
                     self._watched(flow, side, packet, number, time_s)
         if flags & (FIN | RST) and flow.session:
             self.behaviours.ended(flow, number, time_s)
+
+    def _begin(
+        self, key: bytes, packet: Packet, number: int, time_s: float, ingress: str, zone: bytes
+    ) -> Entry:
+        entry = self.flows.open(key, packet, number, time_s, ingress, zone)
+        entry[0].judges = self.judges.plain
+        flags = packet.flags if packet.protocol == TCP else SYN
+        self.behaviours.opened(entry[0], flags, number, time_s)
+        return entry
+
+    def _last_word(self, flow: Flow) -> None:
+        if flow.judges and flow.protocol == TCP and (flow.client.payloads or flow.server.payloads):
+            self._judge(flow, flow.first_number, flow.last_s, final=True)
 
     def _begins_anew(self, entry: Entry, packet: Packet) -> bool:
         """Return whether a SYN opens another connection between the same ports."""
@@ -168,65 +174,11 @@ class Engine:
             self.behaviours.answered(flow)
             self._dcc(flow, number)
 
-    def _open(
-        self, key: bytes, packet: Packet, number: int, time_s: float, ingress: str, zone: bytes
-    ) -> Entry:
-        """Begin a flow; the oldest goes when the table is full, and the silent ones before."""
-        memory = self.thresholds.memory
-        ends = packet.key[: -4 if packet.protocol == TCP else -5]
-        half = len(ends) // 2
-        ports = packet.key[len(ends) :]
-        back = zone + ends[half:] + ends[:half] + ports[2:4] + ports[0:2] + ports[4:]
-        if key in self.order or back in self.order:
-            self._close(key if key in self.order else back)
-        for _ in range(2):
-            oldest = next(iter(self.order), None)
-            if oldest is None or self.order[oldest].first_s + memory.idle_s >= time_s:
-                break
-            if self.order[oldest].last_s + memory.idle_s < time_s:
-                self._close(oldest)
-            else:
-                self.order.move_to_end(oldest)  # old and still alive: asked again after all others
-        if len(self.order) >= memory.flows_most:
-            self._close(next(iter(self.order)))
-            self.dropped += 1
-        if self.held > memory.held_bytes_most:
-            self._make_room()
-        sender = Side(packet.source, packet.sport, ingress)
-        other = Side(packet.target, packet.dport, "")
-        flow = Flow(packet.protocol, sender, other, number, time_s)
-        mine, theirs = (flow, sender), (flow, other)
-        if packet.protocol == TCP:
-            sender.stream, other.stream = Stream(memory.head_bytes), Stream(memory.head_bytes)
-            flow.judges = self.judges.plain
-            if packet.flags & SYN:
-                flow.certain = True
-                if packet.flags & ACK:
-                    flow.client, flow.server = other, sender
-            self.behaviours.opened(flow, packet.flags, number, time_s)
-        else:
-            self.behaviours.opened(flow, SYN, number, time_s)
-        self.table[key], self.table[back] = mine, theirs
-        self.order[key] = flow
-        return mine
-
-    def _close(self, key: bytes) -> None:
-        """Forget a flow, after a last word of its detectors."""
-        flow = self.order.pop(key)
-        if flow.judges and flow.protocol == TCP and (flow.client.payloads or flow.server.payloads):
-            self._judge(flow, flow.first_number, flow.last_s, final=True)
-        self._free(flow)
-        zone = key[: len(key) - len(flow.client.address) * 2 - (4 if flow.protocol == TCP else 5)]
-        tail = b"" if flow.protocol == TCP else _DATAGRAM
-        for one, two in ((flow.client, flow.server), (flow.server, flow.client)):
-            ports = one.port.to_bytes(2, "big") + two.port.to_bytes(2, "big")
-            self.table.pop(zone + one.address + two.address + ports + tail, None)
-
     def _segment(self, flow: Flow, side: Side, seq: int, packet: Packet, number: int, time_s: float) -> None:
         """Take payload of a flow that is still open."""
         side.note(number, packet.length)
         stream = side.stream
-        grew = stream is not None and self._append(stream, seq, packet)
+        grew = stream is not None and self.flows.append(stream, seq, packet)
         most = self.thresholds.memory.packets_most
         over = side.payloads > (most if len(side.head) >= _ENOUGH_BYTES else most * _SLOW_FACTOR)
         if not (grew or over):
@@ -238,18 +190,6 @@ class Engine:
         self._judge(flow, number, time_s, final=over)
         if flow.watch is not None:
             self._watched(flow, side, packet, number, time_s)
-
-    def _append(self, stream: Stream, seq: int, packet: Packet) -> bool:
-        """Put a segment into its stream; the oldest flows go when all streams together hold too much."""
-        before = stream.held
-        grew = stream.add(seq & 0xFFFFFFFF, packet.payload, packet.length)
-        self.held += stream.held - before
-        return grew
-
-    def _make_room(self) -> None:
-        while self.held > self.thresholds.memory.held_bytes_most and self.order:
-            self._close(next(iter(self.order)))
-            self.dropped += 1
 
     def _judge(self, flow: Flow, number: int, time_s: float, *, final: bool) -> None:
         """Ask who has not ruled itself out; the first proof ends it."""
@@ -290,13 +230,7 @@ class Engine:
             self.behaviours.recognised(flow, number, time_s)
         elif client.payloads <= _WORDS_WAITED and server.payloads <= _WORDS_WAITED:
             return
-        self._free(flow)
-
-    def _free(self, flow: Flow) -> None:
-        for side in (flow.client, flow.server):
-            if side.stream is not None:
-                self.held -= side.stream.held
-                side.stream = None
+        self.flows.free(flow)
 
     def _found(self, detector: Detector, flow: Flow, proof: Proof, time_s: float) -> None:
         """Put a verdict on a flow."""
@@ -353,10 +287,9 @@ class Engine:
 
     def _udp(self, packet: Packet, number: int, time_s: float, ingress: str, zone: bytes) -> None:
         key = zone + packet.key if zone else packet.key
-        entry = self.table.get(key)
+        entry = self.flows.entries.get(key)
         if entry is None:
-            entry = self._open(key, packet, number, time_s, ingress, zone)
-            entry[0].judges = self.judges.plain  # any that is not empty: open
+            entry = self._begin(key, packet, number, time_s, ingress, zone)
         flow, side = entry
         if side.ingress != ingress:
             if side.packets:

@@ -69,6 +69,7 @@ class Flow:
 
     __slots__ = (
         "answered",
+        "back",
         "certain",
         "client",
         "completed",
@@ -99,6 +100,7 @@ class Flow:
         self.judges: tuple[Named, ...] = ()
         self.watch: Watch | None = None
         self.watched = 0
+        self.back = b""  # the key of the packets that go the other way
         self.media: object = None
         self.session = ""  # what the two sides log in by, while it lasts
         self.hello: ClientHello | None = None

@@ -25,12 +25,11 @@ def is_rtcp(payload: bytes) -> bool:
 class Sources:
     """The synchronization sources that one side of a flow sends, and how well they continue."""
 
-    __slots__ = ("control", "numbers", "tracks")
+    __slots__ = ("control", "tracks")
 
     def __init__(self) -> None:
         self.tracks: dict[int, tuple[int, int, int, int]] = {}  # ssrc -> type, sequence, timestamp, run
         self.control: dict[int, int] = {}
-        self.numbers: list[int] = []
 
     def media(self, payload: bytes) -> int:
         """Take what may be an RTP packet; return how many now continue each other, 0 for none."""

@@ -48,7 +48,7 @@ class Datagrams:
             return True
         media = flow.media
         if isinstance(media, videochat.Media) and media.stun and not flow.watched:
-            flow.watched = 1
+            flow.watched = 1  # it waits once
             if endpoint in self.chatting.entries:
                 self._followed(flow, self.chatting.entries[endpoint], time_s)
                 return True

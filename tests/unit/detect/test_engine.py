@@ -107,9 +107,9 @@ def test_many_half_open_flows_cost_bounded_memory(thresholds: Thresholds) -> Non
         source = f"198.18.{number // 250}.{number % 250}"
         frame = ether(source, SERVER, packet(source, SERVER, 6, segment(1024, 80, SYN, 7)))
         engine.feed(number, 1.0 + number / 1e5, 1, frame)
-    assert 1000 == len(engine.order)
-    assert 2000 == len(engine.table)
-    assert 5000 == engine.dropped
+    assert 1000 == len(engine.flows.order)
+    assert 2000 == len(engine.flows.entries)
+    assert 5000 == engine.flows.dropped
     assert len(engine.behaviours.hostscans.sweeps.entries) <= 500
     assert len(engine.behaviours.floods.aims.entries) <= 500
 
@@ -122,10 +122,10 @@ def test_streams_share_what_they_may_hold(thresholds: Thresholds) -> None:
         for part in range(3):
             body = segment(2000 + flow, 80, PSH | ACK, 1 + part * 1000, b'{"id": 1, "a":' + bytes(986))
             engine.feed(flow, 1.0, 1, ether(CLIENT, SERVER, packet(CLIENT, SERVER, 6, body)))
-        assert engine.held <= 65536 + 4096 * 2
-    assert engine.dropped > 200
+        assert engine.flows.held <= 65536 + 4096 * 2
+    assert engine.flows.dropped > 200
     engine.finish()
-    assert (0, 0, 0) == (engine.held, len(engine.order), len(engine.table))
+    assert (0, 0, 0) == (engine.flows.held, len(engine.flows.order), len(engine.flows.entries))
 
 
 def test_a_flow_that_is_silent_too_long_is_over(thresholds: Thresholds) -> None:
@@ -143,7 +143,7 @@ def test_a_flow_that_is_silent_too_long_is_over(thresholds: Thresholds) -> None:
     engine = Engine(thresholds)
     feed_all = [engine.feed(number, *frame) for number, frame in enumerate(wire.frames, 1)]
     assert 1 == sum(len(one) for one in feed_all)
-    assert 2 == len(engine.order)
+    assert 2 == len(engine.flows.order)
 
 
 def test_ports_used_again_are_another_flow(thresholds: Thresholds) -> None:
@@ -170,7 +170,7 @@ def test_two_clients_may_use_the_same_private_addresses(thresholds: Thresholds) 
         for zone in (b"\0\1", b"\0\2"):
             said += engine.feed(number, time_s, link, frame, "", zone)
     assert 2 == len(said + engine.finish())
-    assert {} == engine.table
+    assert {} == engine.flows.entries
 
 
 @pytest.mark.timeout(20)
