@@ -37,6 +37,7 @@ class Interface:
     own: list[str] = field(default_factory=list)
     connected: list[str] = field(default_factory=list)
     dynamic: bool = False  # its address comes from DHCP or PPPoE
+    default_route: bool = False  # and so does the way to everywhere else
     management_only: bool = False
     tunnel: bool = False
     is_assumed: bool = False  # named by another command of an excerpt that holds no interface
@@ -245,6 +246,7 @@ def _interface(block: Block, found: Configuration) -> None:
 def _address(words: list[str], interface: Interface, found: Configuration) -> None:
     if words[0] in ("dhcp", "pppoe"):
         interface.dynamic = True
+        interface.default_route = "setroute" in words
         return
     base = found.book.plain(words[0])
     if not is_v4(base):

@@ -11,8 +11,21 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fwguard.dialects.asa.objects import PORT_WORDS, Book, icmp_of, read_ports
+from fwguard.dialects.bounds import (
+    ALL_ADDRESSES,
+    ALL_SERVICES,
+    EVERYWHERE,
+    Addresses,
+    Services,
+    crossed,
+    join,
+    matches,
+    unknown_addresses,
+    unknown_services,
+)
+from fwguard.dialects.bounds import Service as Plain
 from fwguard.dialects.cisco.addresses import is_v6, with_mask
-from fwguard.dialects.cisco.groups import Service, doubted, numbers, union
+from fwguard.dialects.cisco.groups import Service, known_addresses, known_services, numbers
 from fwguard.dialects.cisco.lines import Line, Words
 from fwguard.dialects.cisco.names import is_protocol, protocols
 from fwguard.errors import InputError
@@ -26,7 +39,10 @@ ACTIONS: Final = {"permit": Action.ACCEPT, "deny": Action.DROP, "trust": Action.
 _IDENTITY: Final = {
     "user": 1, "user-group": 1, "object-group-user": 1, "object-group-security": 1, "security-group": 2,
 }  # fmt: skip
-KINDS: Final = frozenset({"extended", "standard", "remark", "ethertype", "webtype", "advanced", "line"})
+# Words behind which "inactive" would be a name.
+_NAMING: Final = frozenset({"object", "object-group", "object-group-user", "time-range", "host", "log"})
+Ports = tuple[Intervals, Intervals, str]
+ANY_PORTS: Final[Ports] = (ANY_PORT, ANY_PORT, "")
 
 
 @dataclass(slots=True)
@@ -42,155 +58,126 @@ class Entries:
         """Read the entry whose action stands at word `start`. Never raises."""
         words = Words(line.words, start)
         action = ACTIONS.get(words.peek(), Action.UNKNOWN)
-        if "inactive" in line.words[start:]:
+        if line.words[-1] == "inactive" and line.words[-2] not in _NAMING:
+            whole = (Match(),)
             return Rule(
-                matches=(Match(),),
-                action=Action.CONTINUE,
-                line=line.number,
-                text=line.text,
-                comment="inactive",
+                matches=whole, action=Action.CONTINUE, line=line.number, text=line.text, comment="inactive"
             )
         try:
             if action is Action.UNKNOWN:
                 raise InputError(f"{words.peek()[:40]!r}", expected="permit or deny")
             words.next("permit or deny")
-            matches = self._matches(words)
+            found = self._matches(words)
         except InputError as error:
             self._note(line, str(error))
-            matches = (Match(unknown=str(error)[:300]),)
+            found = (Match(unknown=str(error)[:300]),)
         else:
-            why = next((match.unknown for match in matches if match.unknown), "")
+            why = next((match.unknown for match in found if match.unknown), "")
             if any(text in why for text in ("does not exist", "itself", "too deep", "is empty", "disagree")):
                 self._note(line, why)
-        return Rule(matches=matches, action=action, line=line.number, text=line.text)
+        return Rule(matches=found, action=action, line=line.number, text=line.text)
 
     def standard(self, line: Line, start: int) -> Rule:
         """Read an entry of a standard list: a target alone."""
         words = Words(line.words, start)
         action = ACTIONS.get(words.next("permit or deny"), Action.UNKNOWN)
-        doubts: list[str] = []
         try:
-            match = Match(target=self.address(words, doubts))
+            found = matches(EVERYWHERE, ALL_ADDRESSES, self.address(words), ALL_SERVICES)
         except InputError as error:
             self._note(line, str(error))
-            match = Match(unknown=str(error)[:300])
-        return Rule(
-            matches=(doubted(match, "; ".join(doubts)),), action=action, line=line.number, text=line.text
-        )
+            found = (Match(unknown=str(error)[:300]),)
+        return Rule(matches=found, action=action, line=line.number, text=line.text)
 
     def _note(self, line: Line, why: str) -> None:
         self.unread.append(Unread(line=line.number, text=line.text, why=why))
 
     def _matches(self, words: Words) -> tuple[Match, ...]:
-        doubts: list[str] = []
-        services = self._services(words, doubts)
-        protocol = numbers(tuple(service.protocol for service in services))
-        self._identity(words, doubts)
-        source = self.address(words, doubts)
-        self._identity(words, doubts)
-        sport = self._ports(words, doubts)
-        self._identity(words, doubts)
-        target = self.address(words, doubts)
-        self._identity(words, doubts)
-        dport = self._ports(words, doubts)
-        if dport == ANY_PORT:
-            dport = self._icmp(words, protocol, doubts)
-        self._tail(words, doubts)
-        if len(services) > MAX_MATCHES:
-            services, doubts = [Service()], [*doubts, f"{len(services)} services"]
-        doubt = "; ".join(dict.fromkeys(doubts))
-        return tuple(
-            doubted(
-                Match(
-                    source=source, target=target, protocol=service.protocol,
-                    sport=service.sport & sport, dport=service.dport & dport,
-                ),
-                "; ".join(filter(None, (service.doubt, doubt))),
-            )
-            for service in services
-        )  # fmt: skip
+        conditions: list[str] = []
+        services = self._services(words)
+        self._identity(words, conditions)
+        source = self.address(words)
+        self._identity(words, conditions)
+        sports = self._ports(words)
+        self._identity(words, conditions)
+        target = self.address(words)
+        self._identity(words, conditions)
+        dports = self._ports(words)
+        if dports == ANY_PORTS:
+            dports = self._icmp(words, services)
+        self._tail(words, conditions)
+        services = crossed(services, _on_ports(sports, dports))
+        if len(services.most) > MAX_MATCHES:
+            services = unknown_services(f"{len(services.most)} services")
+        return matches(EVERYWHERE, source, target, services, join(*conditions))
 
-    def _services(self, words: Words, doubts: list[str]) -> list[Service]:
+    def _services(self, words: Words) -> Services:
         kind = words.take("object", "object-group")
         if not kind:
             word = words.next("a protocol")
             if not is_protocol(word):
                 raise InputError(f"protocol {word[:40]!r}", expected="a protocol, object or object-group")
-            return [Service(protocols(word))]
+            return Services((Plain(protocols(word)),))
         name = words.next("a name")
         if name in self.book.protocols:
             found, doubt = self.book.protocols.resolve(name)
-            doubts.append(doubt) if doubt else None
-            return [Service(numbers(found))] if found else [Service()]
-        parts, doubt = self.book.services.resolve(name)
-        if doubt:
-            doubts.append(doubt)
-        return list(parts) or [Service()]
+            return known_services((Service(numbers(found)),) if found else (), doubt)
+        return known_services(*self.book.services.resolve(name))
 
-    def _identity(self, words: Words, doubts: list[str]) -> None:
+    def _identity(self, words: Words, conditions: list[str]) -> None:
         while words.peek() in _IDENTITY:
             keyword = words.next("")
             named = [words.next("a name") for _ in range(_IDENTITY[keyword])]
-            doubts.append(" ".join((keyword, *named)))
+            conditions.append(" ".join((keyword, *named)))
 
-    def address(self, words: Words, doubts: list[str]) -> AddressSet:
-        """Take an address off the words; what is not exact goes to `doubts`. Raises InputError."""
+    def address(self, words: Words) -> Addresses:
+        """Take an address off the words. Raises InputError."""
         word = words.next("an address")
         if word in ("any", "any4", "any6"):
             whole = ANY_V4 if self.any_is_v4 else ANY_ADDRESS
-            return {"any": whole, "any4": ANY_V4, "any6": ANY_V6}[word]
+            return Addresses({"any": whole, "any4": ANY_V4, "any6": ANY_V6}[word])
         if word == "host":
             plain = self.book.plain(words.next("an address"))
             if "/" in plain or "-" in plain:
                 raise InputError(f"address {plain[:40]!r}", expected="one address")
-            return AddressSet.parse(plain)
+            return Addresses(AddressSet.parse(plain))
         if word in ("object", "object-group", "object-group-network-service"):
-            parts, doubt = self.book.networks.resolve(words.next("a name"))
-            if doubt:
-                doubts.append(doubt)
-                return ANY_ADDRESS
-            return union(parts)
+            return known_addresses(*self.book.networks.resolve(words.next("a name")), ANY_ADDRESS)
         if word == "interface":
             name = words.next("an interface")
             own = self.own.get(name)
-            if own is None or not own:
-                doubts.append(f"the address of interface {name} is not in the text")
-                return ANY_ADDRESS
-            return own
+            if not own:
+                return unknown_addresses(f"the address of interface {name} is not in the text")
+            return Addresses(own)
         word = self.book.plain(word)
         if is_v6(word):
-            return AddressSet.parse(word)
+            return Addresses(AddressSet.parse(word))
         addresses, exact = with_mask(word, words.next("a mask"))
-        if not exact:
-            doubts.append("a mask with very many holes")
-        return addresses
+        return (
+            Addresses(addresses)
+            if exact
+            else Addresses(AddressSet(), addresses, "a mask with very many holes")
+        )
 
-    def _ports(self, words: Words, doubts: list[str]) -> Intervals:
+    def _ports(self, words: Words) -> Ports:
+        """Return the ports that surely match, those that may, and why."""
         if words.peek() in PORT_WORDS:
             ports, doubt = read_ports(words)
-            if doubt:
-                doubts.append(doubt)
-            return ports
+            return (Intervals(), ports, doubt) if doubt else (ports, ports, "")
         if words.peek() == "object-group" and words.peek(1) in self.book.ports:
             words.next("")
             parts, doubt = self.book.ports.resolve(words.next("a name"))
-            if doubt:
-                doubts.append(doubt)
-                return ANY_PORT
-            return numbers(parts)
-        return ANY_PORT
+            return numbers(parts), ANY_PORT if doubt else numbers(parts), doubt
+        return ANY_PORTS
 
-    def _icmp(self, words: Words, protocol: Intervals, doubts: list[str]) -> Intervals:
+    def _icmp(self, words: Words, services: Services) -> Ports:
         if words.peek() == "object-group":
             words.next("")
             parts, doubt = self.book.icmp.resolve(words.next("a name"))
-            if doubt:
-                doubts.append(doubt)
-                return ANY_PORT
-            return numbers(parts)
-        return icmp_of(words, protocol) or ANY_PORT
+            return numbers(parts), ANY_PORT if doubt else numbers(parts), doubt
+        keys = icmp_of(words, numbers(tuple(service.protocol for service in services.most)))
+        return (keys, keys, "") if keys else ANY_PORTS
 
-    def _tail(self, words: Words, doubts: list[str]) -> None:
+    def _tail(self, words: Words, conditions: list[str]) -> None:
         while words.left:
             word = words.next("")
             if word == "log":
@@ -201,10 +188,17 @@ class Entries:
                 if words.take("interval"):
                     words.number(1, 600)
             elif word == "time-range":
-                doubts.append(f"time-range {words.next('a name')}")
+                conditions.append(f"time-range {words.next('a name')}")
             elif word == "rule-id":
                 words.next("a number")
             elif word == "event-log":
                 words.next("start, end or both")
             else:
                 raise InputError(f"{word[:40]!r} after the addresses", expected="log, time-range or inactive")
+
+
+def _on_ports(sports: Ports, dports: Ports) -> Services:
+    """Return any protocol on some ports: certain on those that surely match."""
+    why = join(sports[2], dports[2])
+    sure = (Plain(dport=dports[0], sport=sports[0]),) if sports[0] and dports[0] else ()
+    return Services(sure, (Plain(dport=dports[1], sport=sports[1]),) if why else (), why)

@@ -264,6 +264,7 @@ class _Reader:
 def leads(found: Configuration, routes: Iterable[Route]) -> list[Leads]:
     """Return where the routes and the interfaces' own prefixes lead."""
     own = [Leads(prefix, one.name, -1) for one in found.interfaces.values() for prefix in one.connected]
+    own += [Leads("0.0.0.0/0", one.name, 254) for one in found.interfaces.values() if one.default_route]
     return own + [
         Leads(route.prefix, route.interface, route.metric)
         for route in routes

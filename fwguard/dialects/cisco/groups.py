@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
 
+from fwguard.dialects.bounds import ANY_SERVICE, Addresses, Services, join, merged
+from fwguard.dialects.bounds import Service as Plain
 from fwguard.model.address import AddressSet
 from fwguard.model.intervals import Intervals
 from fwguard.model.policy import Match
@@ -101,3 +103,20 @@ def doubted(match: Match, doubt: str) -> Match:
     if not doubt or doubt == match.unknown:
         return match
     return replace(match, unknown="; ".join(filter(None, (match.unknown, doubt)))[:400])
+
+
+def known_addresses(parts: tuple[AddressSet, ...], doubt: str, whole: AddressSet) -> Addresses:
+    """Return what a name surely means; with a doubt, it may mean all of `whole` besides."""
+    return Addresses(union(parts) & whole, whole if doubt else AddressSet(), doubt)
+
+
+def known_services(parts: tuple[Service, ...], doubt: str) -> Services:
+    """Return what a name surely means; with a doubt, it may mean any service besides."""
+    sure = tuple(_plain(part) for part in parts if not part.doubt)
+    maybe = tuple(_plain(part) for part in parts if part.doubt)
+    why = join(doubt, *(part.doubt for part in parts))
+    return Services(merged(sure), (ANY_SERVICE,) if doubt else merged(maybe), why)
+
+
+def _plain(part: Service) -> Plain:
+    return Plain(part.protocol, part.dport, part.sport)

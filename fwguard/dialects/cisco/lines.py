@@ -15,6 +15,7 @@ from fwguard.errors import InputError, UnreadableError
 MAX_TEXT: Final = 64 << 20  # characters
 MAX_LINE: Final = 64 << 10
 MAX_LINES: Final = 1_500_000
+FREE_TEXT: Final = frozenset({"description", "remark", "banner", "access-list", "username", "password"})
 _BINARY: Final = re.compile(r"[\x00-\x02\x04-\x08\x0e-\x1a\x1c-\x1f]")
 _BANNER: Final = re.compile(r"banner\s+\S+\s+(\^C|\S)(.*)", re.DOTALL)
 _COMMENT: Final = re.compile(r"\s*(?:!|: |:$)")
@@ -95,7 +96,10 @@ def split_blocks(text: str, *, expected: str, banners: bool, inner: frozenset[st
         banner = _BANNER.match(stripped) if banners else None
         if banner and banner[1] not in banner[2]:
             until, since = banner[1], number
-        line = Line(number, len(raw) - len(raw.lstrip()), stripped, stripped.split())
+        words = stripped.split()
+        if "!" in words and words[0] not in FREE_TEXT:
+            words = words[: words.index("!")]
+        line = Line(number, len(raw) - len(raw.lstrip()), stripped, words)
         if blocks and (line.indent or line.first in inner or line.first.isdecimal()):
             blocks[-1].children.append(line)
         else:

@@ -29,6 +29,7 @@ from fwguard.model.ports import (
 )
 
 MAX_DEPTH: Final = 40
+TABLES_INSIDE: Final = frozenset({"tagging", "list", "dynamic_mapping", "fsso-group"})
 MAX_MEMBERS: Final = 20_000
 ADDRESS_SILENT: Final = frozenset({
     "uuid", "comment", "color", "associated-interface", "allow-routing", "fabric-object", "type", "tagging",
@@ -83,6 +84,10 @@ class Book:
             if key not in known:
                 self.note(setting.line, setting.text, f"{key} is not known here")
                 whys.append(f"line {setting.line}: {key[:40]}")
+        for path, table in entry.tables.items():
+            if path not in TABLES_INSIDE:
+                self.note(table.line, f"config {path}", "not known here")
+                whys.append(f"line {table.line}: config {path[:40]}")
         return join(*whys)
 
     def addresses(self, names: Iterable[str], family: Family) -> Addresses:

@@ -26,6 +26,15 @@ NUMBERED: Final = frozenset({
 })  # fmt: skip
 HIGHEST: Final = 4294967294
 NAME_LENGTH: Final = {"system zone": 35}
+# Another kind of thing forgets what the old one was given.
+KINDS: Final = {
+    "firewall service custom": ("protocol", frozenset({
+        "protocol-number", "icmptype", "icmpcode", "tcp-portrange", "udp-portrange", "sctp-portrange",
+    })),
+    "firewall address": ("type", frozenset({
+        "subnet", "start-ip", "end-ip", "wildcard", "fqdn", "country", "interface",
+    })),
+}  # fmt: skip
 # Where the names of a table are used: fields of tables.
 ADDRESS_FIELDS: Final = frozenset({
     "srcaddr", "dstaddr", "member", "exclude-member", "orig-addr", "dst-addr", "mapped-addr", "src-filter-addr",
@@ -234,6 +243,10 @@ class _Builder:
             kept = [value for value in entry.settings[key].values if value not in values]
             entry.settings[key].values = kept
         elif verb != "unselect":
+            kind, forgotten = KINDS.get(level.table.path, ("", frozenset()))
+            if key == kind and entry.value(key) not in ("", values[0] if values else ""):
+                for gone in forgotten & entry.settings.keys():
+                    del entry.settings[gone]
             entry.settings[key] = Setting(values, command.line, command.text)
 
     def _rearrange(self, command: Command, verb: str) -> None:

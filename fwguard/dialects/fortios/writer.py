@@ -83,6 +83,11 @@ class _Writer:
             Leads(prefix, name, -1) for name, own in domain.interfaces.connected.items() for prefix in own
         ]
         routes += [
+            Leads("0.0.0.0/0", name, 254)
+            for name, one in domain.interfaces.known.items()
+            if one.value("mode") in ("dhcp", "pppoe") and one.value("defaultgw") != "disable"
+        ]
+        routes += [
             Leads(route.prefix, route.interface, route.metric)
             for route in domain.routes
             if route.interface and route.kind == "unicast"

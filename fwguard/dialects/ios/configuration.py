@@ -38,6 +38,7 @@ class Interface:
     own: list[str] = field(default_factory=list)
     connected: list[str] = field(default_factory=list)
     dynamic: bool = False
+    default_route: bool = False  # the way to everywhere else comes with its address
     vrf: str = ""
     reverse_path: dict[str, tuple[str, Line]] = field(default_factory=dict)  # ip|ipv6 -> (rx|any, line)
 
@@ -242,7 +243,7 @@ def _below(line: Line, words: list[str], interface: Interface) -> bool:
         interface.nat = words[2]
     elif words[:2] == ["ip", "address"]:
         if words[2] in ("dhcp", "negotiated", "pool"):
-            interface.dynamic = True
+            interface.dynamic = interface.default_route = True
         elif is_v4(words[2]):
             interface.own.append(words[2])
             prefix = prefix_of(words[2], words[3])

@@ -7,11 +7,15 @@ Source: IOS security command reference, `permit (IP)`, `permit (IPv6)`, `object-
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
+from fwguard.dialects.bounds import ALL_SERVICES, EVERYWHERE, Addresses, Services, crossed, join, matches
+from fwguard.dialects.bounds import Service as Plain
 from fwguard.dialects.cisco.addresses import is_v4, is_v6, with_wildcard
-from fwguard.dialects.cisco.groups import Service, doubted, numbers, union
+from fwguard.dialects.cisco.groups import known_addresses, known_services, numbers
 from fwguard.dialects.cisco.lines import Line, Words
 from fwguard.dialects.cisco.names import IOS_PORTS, icmp_keys, is_icmp_type, port, protocols
 from fwguard.dialects.ios.objects import Book
@@ -66,17 +70,16 @@ class Entries:
             if action is Action.UNKNOWN:
                 raise InputError(f"{words.peek()[:40]!r}", expected="permit or deny")
             words.next("permit or deny")
-            matches = (
-                self._standard(words, doubts) if kind == "standard" else self._matches(words, kind, doubts)
-            )
-            doubt = "; ".join(dict.fromkeys(doubts))
-            matches = tuple(doubted(match, doubt) for match in matches)
-            if any(text in doubt for text in ("does not exist", "itself", "too deep", "is empty")):
-                self._note(line, doubt)
+            read: Callable[[Words, list[str]], tuple[Match, ...]]
+            read = self._standard if kind == "standard" else partial(self._matches, kind=kind)
+            found = read(words, doubts)
+            why = next((match.unknown for match in found if match.unknown), "")
+            if any(text in why for text in ("does not exist", "itself", "too deep", "is empty")):
+                self._note(line, why)
         except InputError as error:
             self._note(line, str(error))
-            matches = (Match(source=whole, target=whole, unknown=str(error)[:300]),)
-        return Rule(matches=matches, action=action, line=line.number, text=line.text)
+            found = (Match(source=whole, target=whole, unknown=str(error)[:300]),)
+        return Rule(matches=found, action=action, line=line.number, text=line.text)
 
     def _note(self, line: Line, why: str) -> None:
         self.unread.append(Unread(line=line.number, text=line.text, why=why))
@@ -85,72 +88,56 @@ class Entries:
         word = words.peek()
         if is_v4(word) and not is_v4(words.peek(1)):
             words.next("an address")
-            source = AddressSet.parse(word)
+            source = Addresses(AddressSet.parse(word))
         else:
-            source = self._address(words, "standard", doubts)
+            source = self._address(words, "standard")
         if words.left:
             self._tail(words, doubts, Intervals(), "standard")
-        return (Match(source=source, target=ANY_V4),)
+        return matches(EVERYWHERE, source, Addresses(ANY_V4), ALL_SERVICES, join(*doubts))
 
-    def _matches(self, words: Words, kind: str, doubts: list[str]) -> tuple[Match, ...]:
-        services = self._services(words, kind, doubts)
-        protocol = numbers(tuple(service.protocol for service in services))
-        source = self._address(words, kind, doubts)
+    def _matches(self, words: Words, doubts: list[str], *, kind: str) -> tuple[Match, ...]:
+        services = self._services(words, kind)
+        source = self._address(words, kind)
         sport = self._ports(words)
-        target = self._address(words, kind, doubts)
+        target = self._address(words, kind)
         dport = self._ports(words)
+        protocol = numbers(tuple(service.protocol for service in services.most))
         states, keys = self._tail(words, doubts, protocol, kind)
-        return tuple(
-            doubted(
-                Match(
-                    source=source, target=target, protocol=service.protocol, sport=service.sport & sport,
-                    dport=service.dport & dport & keys, states=states,
-                ),
-                service.doubt,
-            )
-            for service in services
-        )  # fmt: skip
+        on_ports = Services((Plain(dport=dport & keys, sport=sport, states=states),))
+        return matches(EVERYWHERE, source, target, crossed(services, on_ports), join(*doubts))
 
-    def _services(self, words: Words, kind: str, doubts: list[str]) -> list[Service]:
+    def _services(self, words: Words, kind: str) -> Services:
         word = words.next("a protocol")
         if word == "object-group":
-            parts, doubt = self.book.services.resolve(words.next("a name"))
-            if doubt:
-                doubts.append(doubt)
-            return list(parts) or [Service()]
+            return known_services(*self.book.services.resolve(words.next("a name")))
         if kind == "ipv6" and word == "icmp":
-            return [Service(Intervals.single(ICMPV6))]
+            return Services((Plain(Intervals.single(ICMPV6)),))
         if kind == "ipv6" and word == "hbh":
             raise InputError("a hop-by-hop header")
-        return [Service(protocols(word))]
+        return Services((Plain(protocols(word)),))
 
-    def _address(self, words: Words, kind: str, doubts: list[str]) -> AddressSet:
+    def _address(self, words: Words, kind: str) -> Addresses:
         word = words.next("an address")
         whole = ANY_V6 if kind == "ipv6" else ANY_V4
         if word == "any":
-            return whole
+            return Addresses(whole)
         if word == "host":
             plain = words.next("an address")
             if "/" in plain or is_v6(plain) != (kind == "ipv6"):
                 raise InputError(f"address {plain[:40]!r}", expected="one address of the list's IP version")
-            return AddressSet.parse(plain)
+            return Addresses(AddressSet.parse(plain))
         if word == "object-group":
-            parts, doubt = self.book.networks.resolve(words.next("a name"))
-            if doubt:
-                doubts.append(doubt)
-                return whole
-            return union(parts) & whole
+            return known_addresses(*self.book.networks.resolve(words.next("a name")), whole)
         if kind == "ipv6":
             if not is_v6(word) or "/" not in word:
                 raise InputError(f"address {word[:40]!r}", expected="an IPv6 prefix, host or any")
             base, _, rest = word.partition("/")
             if "." in rest or ":" in rest:
                 raise InputError(f"address {word[:40]!r}", expected="a prefix length")
-            return AddressSet.parse(f"{base}/{rest}")
+            return Addresses(AddressSet.parse(f"{base}/{rest}"))
         addresses, exact = with_wildcard(word, words.next("a wildcard mask"))
-        if not exact:
-            doubts.append("a wildcard with very many holes")
-        return addresses
+        why = "a wildcard with very many holes"
+        return Addresses(addresses) if exact else Addresses(AddressSet(), addresses, why)
 
     def _ports(self, words: Words) -> Intervals:
         how = words.take(*PORT_WORDS)

@@ -15,7 +15,8 @@ from fwguard.model.policy import Route
 
 def leads(found: Configuration, routes: Iterable[Route]) -> list[Leads]:
     """Return where the routes and the interfaces' own prefixes lead."""
-    return connected(found) + [
+    given = [Leads("0.0.0.0/0", one.name, 254) for one in found.interfaces.values() if one.default_route]
+    return [*connected(found), *given] + [
         Leads(route.prefix, route.interface, route.metric)
         for route in routes
         if route.interface and route.table == "main" and route.kind == "unicast"

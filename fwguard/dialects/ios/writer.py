@@ -29,7 +29,7 @@ from fwguard.errors import InputError
 from fwguard.model.address import AddressSet, Family, parse_span
 from fwguard.model.change import Change, Opening, Redirection, TextEdit
 from fwguard.model.intervals import Intervals
-from fwguard.model.policy import Action, Chain, CtState, NatKind, NatRule, Policy
+from fwguard.model.policy import Action, Chain, CtState, NatKind, NatRule, Policy, Rule
 from fwguard.model.ports import ANY_PORT, TCP, UDP, show_protocol
 
 
@@ -67,7 +67,8 @@ class _Writer:
         self.tag = tag
         self.found = found
         self.sheet = sheet
-        self.nat = policy_of(found).nat
+        self.policy = policy_of(found)
+        self.nat = self.policy.nat
         self.rules = read_lists(found, Entries(found.book))
         self.behind = behind(leads(found, read_routes(found)))
         self.batches: list[Batch] = []
@@ -165,6 +166,17 @@ class _Writer:
             )  # fmt: skip
         return found
 
+    def _seen(self, one: Interface, direction: str, family: Family) -> tuple[Rule, ...]:
+        """Return the rules of an interface's list as they act on it: in the addresses of the model."""
+        version, kind = ("ip", "extended") if family is Family.V4 else ("ipv6", "ipv6")
+        if (version, direction) not in one.bound:
+            return ()
+        key = list_key(kind, one.bound[version, direction][0])
+        chain = self.policy.chains.get(f"{key} as {one.name} sees it {direction}") or self.policy.chains.get(
+            key
+        )
+        return chain.rules if chain else ()
+
     def _add(self, one: Interface, direction: str, asked: Opening, opening: Opening, family: Family) -> bool:
         found = self._list(one, direction, family)
         if found is None:
@@ -195,10 +207,7 @@ class _Writer:
 
     def _back(self, one: Interface, direction: str, opening: Opening, family: Family) -> None:
         """Let the answers of a TCP connection through a list that keeps no state, unless it does already."""
-        found = self._list(one, direction, family)
-        if found is None:
-            return
-        for rule in self.rules[list_key(found.kind, found.name)]:
+        for rule in self._seen(one, direction, family):
             if rule.action is Action.ACCEPT and any(
                 CtState.ESTABLISHED in match.states
                 and not match.unknown
@@ -210,6 +219,9 @@ class _Writer:
                 for match in rule.matches
             ):
                 return
+        found = self._list(one, direction, family)
+        if found is None:
+            return
         if one.nat and direction == "out":
             raise InputError(
                 f"the answers leave by {one.name} translated, and its list would have to name that address",

@@ -235,3 +235,27 @@ def test_a_source_that_comes_the_wrong_way_is_dropped() -> None:
         answer(text, "outside>dmz", source="10.1.0.7"),
         answer(text, "outside>dmz"),
     )
+
+
+def test_a_group_known_in_part_is_sure_in_part() -> None:
+    """What it surely holds passes; what it may hold besides is in doubt, never lost."""
+    text = FACES + (
+        "object-group service some\n service-object tcp destination eq 443 ! the site\n service-object object gone\n"
+        "object-group network hosts\n network-object host 192.0.2.10\n network-object object gone\n"
+        "access-list o extended permit object-group some any object-group hosts\n"
+        "access-group o in interface outside\n"
+    )
+    assert [Answer.ACCEPT, Answer.UNKNOWN, Answer.UNKNOWN] == [
+        answer(text, "outside>dmz"),
+        answer(text, "outside>dmz", proto=17),
+        answer(text, "outside>dmz", "192.0.2.11"),
+    ]
+
+
+def test_inactive_may_be_a_name() -> None:
+    """An object of that name does not switch the entry off."""
+    text = FACES + (
+        "object network inactive\n host 192.0.2.10\naccess-list o extended permit ip any object inactive\n"
+        "access-group o in interface outside\n"
+    )
+    assert Answer.ACCEPT == answer(text, "outside>dmz")

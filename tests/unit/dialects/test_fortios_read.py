@@ -257,3 +257,12 @@ def test_a_quote_may_go_on_over_lines() -> None:
     text = 'config system replacemsg mail x\n    set buffer "<p>\nconfig firewall policy\n    edit 7\n\\"</p>"\nend\n'
     read = FORTIOS.read(text + policies(policy(1)))
     assert (1, ()) == (len(read.chains["policy"].rules), read.unread)
+
+
+def test_another_kind_forgets_what_the_old_one_was_given() -> None:
+    """As on the device: the number of a protocol goes with the protocol."""
+    service = (
+        "config firewall service custom\n    edit x\n        set protocol IP\n        set protocol-number 47\n"
+        "        set protocol ICMP\n        set protocol IP\n    next\nend\n"
+    )
+    assert Answer.ACCEPT == answer(policies(policy(1, service="x"), before=FACES + service))

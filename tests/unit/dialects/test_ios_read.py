@@ -201,3 +201,13 @@ def test_a_command_taken_back_is_gone() -> None:
     policy = IOS.read(text)
     assert "ip access-list 120" not in policy.chains
     assert (Answer.DROP, Answer.ACCEPT) == (answer(text), answer(text, proto=17))
+
+
+def test_a_group_known_in_part_is_sure_in_part() -> None:
+    """What it surely holds passes; what it may hold besides is in doubt, never lost."""
+    text = FACES + (
+        "object-group service some\n tcp eq 443\n group-object gone\nip access-list extended FAR\n"
+        " permit object-group some any host 192.0.2.10\n"
+    )
+    wanted = [Answer.ACCEPT, Answer.UNKNOWN, Answer.DROP]
+    assert wanted == [answer(text), answer(text, proto=17), answer(text, "192.0.2.11")]

@@ -152,6 +152,15 @@ ipv6 route ::/0 2001:db8:ffff::1
     assert text == IOS.write(REMOVE, edit.after).after
 
 
+def test_a_standard_list_that_passes_the_answers_is_left_alone() -> None:
+    """It stands on the way back, and permits what the server sends."""
+    near = "access-list 20 permit 192.0.2.0 0.0.0.255\n"
+    text = TEXT.replace("255.255.255.0\n", "255.255.255.0\n ip access-group 20 in\n").replace(
+        "ip route", near + "ip route"
+    )
+    assert "access-list 20" not in IOS.write(change(WEB), text).shown
+
+
 NATTED = TEXT.replace("255.248\n", "255.248\n ip nat outside\n").replace(
     " 255.255.255.0\n", " 255.255.255.0\n ip nat inside\n"
 )
