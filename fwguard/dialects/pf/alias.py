@@ -48,6 +48,7 @@ class Aliases:
                 self._add(node, node.value("content"))
         self._addresses: dict[str, Addresses] = {}
         self._ports: dict[str, Ports] = {}
+        self._words: dict[tuple[str, bool], Addresses] = {}
         self._open: list[str] = []
         self.budget = MAX_NESTED
 
@@ -90,8 +91,8 @@ class Aliases:
                 version, low, high = parse_span(word)
             except InputError:
                 self.budget -= 1
-                nested = word in self.table and self.budget > 0
-                entry = self.addresses(word) if nested else Addresses.unknown(f"{word[:60]} is looked up")
+                is_alias = word in self.table and self.budget > 0
+                entry = self.addresses(word) if is_alias else Addresses.unknown(f"{word[:60]} is looked up")
                 if out:
                     without |= entry.maybe
                 else:
@@ -159,8 +160,15 @@ class Aliases:
             self._ports[name] = found
         return found
 
-    def word(self, word: str) -> Addresses:
+    def word(self, word: str, *, negated: bool = False) -> Addresses:
         """Read what a rule calls a source or destination: a network, an interface, an address, an alias."""
+        key = (word, negated)
+        if key not in self._words:
+            found = self._word(word)
+            self._words[key] = found.negated() if negated else found
+        return self._words[key]
+
+    def _word(self, word: str) -> Addresses:
         if word in ("any", ""):
             return Addresses.exactly(AddressSet.parse("any"))
         if word == "(self)":

@@ -32,7 +32,7 @@ class Addresses:
     @property
     def is_exact(self) -> bool:
         """Tell whether all of it is known."""
-        return self.sure == self.maybe
+        return self.sure is self.maybe or self.sure == self.maybe
 
     def __or__(self, other: Addresses) -> Addresses:
         return Addresses(
@@ -48,13 +48,19 @@ class Addresses:
 
     def negated(self) -> Addresses:
         """Return every other address."""
-        return Addresses(ANY_ADDRESS - self.maybe, ANY_ADDRESS - self.sure, self.why)
+        others = ANY_ADDRESS - self.maybe
+        return Addresses(others, others if self.is_exact else ANY_ADDRESS - self.sure, self.why, self.missing)
 
     def of_family(self, family: Family) -> Addresses:
         """Return the part of some IP versions."""
         if family is Family.BOTH:
             return self
-        return Addresses(self.sure.of_family(family), self.maybe.of_family(family), self.why)
+        sure = _part(self.sure, family)
+        return Addresses(sure, sure if self.maybe is self.sure else _part(self.maybe, family), self.why)
+
+
+def _part(addresses: AddressSet, family: Family) -> AddressSet:
+    return AddressSet(v4=addresses.v4) if family is Family.V4 else AddressSet(v6=addresses.v6)
 
 
 def union(parts: Iterable[Addresses]) -> Addresses:

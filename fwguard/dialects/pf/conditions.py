@@ -202,10 +202,10 @@ class Reader:
         word = side.value("network") or side.value("address")
         if not word:
             return Addresses.unknown(self.notes.add(rule, f"{tag} without network or address"))
-        found = self.aliases.word(word)
+        found = self.aliases.word(word, negated=side.says("not") and word != "any")
         if found.missing:
             self.notes.add(rule, found.why)
-        return found.negated() if side.says("not") and word != "any" else found
+        return found
 
     def ports(self, rule: Node, text: str, into: Conditions) -> Ports:
         """Read the ports of one side; they count only where the protocol has ports."""

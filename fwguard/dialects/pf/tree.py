@@ -32,9 +32,14 @@ class Node:
 
     def child(self, *path: str) -> Node | None:
         """Return the first element down a path."""
-        node: Node | None = self
+        node = self
         for tag in path:
-            node = next((child for child in node.children if child.tag == tag), None) if node else None
+            for child in node.children:
+                if child.tag == tag:
+                    node = child
+                    break
+            else:
+                return None
         return node
 
     def all(self, *path: str) -> list[Node]:

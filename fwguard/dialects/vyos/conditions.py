@@ -283,9 +283,7 @@ def _port(words: list[tuple[str, bool]], side: str, reading: Reading) -> None:
     inside = [port_words(word) for word, negated in words if not negated]
     outside = [port_words(word) for word, negated in words if negated]
     wanted = Intervals.of(*(pair for span in inside for pair in span)) if inside else ANY_PORT
-    for span in outside:
-        wanted -= span
-    _narrow_port(reading, side, wanted)
+    _narrow_port(reading, side, wanted - Intervals.of(*(pair for span in outside for pair in span)))
 
 
 def _narrow_port(reading: Reading, side: str, ports: Intervals) -> None:

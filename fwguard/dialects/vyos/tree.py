@@ -154,13 +154,22 @@ def _parse_set(tree: Tree) -> None:
             raise UnreadableError(f"{len(words)} words", line=number, expected=f"at most {MAX_DEPTH}")
         node = tree.root
         for word in words[1:]:
-            node = grower.down(node, word, number)
+            child = node.children.get(word)
+            node = child if child is not None else grower.down(node, word, number)
             node.end = number
 
 
 def set_words(line: str, number: int) -> list[str]:
     """Split a set command; quotes may stand inside a word. Raises UnreadableError."""
-    words: list[str] = []
+    if '"' not in line:  # as VyOS writes it: no quotes, or a quoted value at the end
+        head, quote, tail = line.partition("'")
+        if not quote:
+            words = line.split(None, MAX_WORDS)
+            if len(words) <= MAX_WORDS:
+                return words
+        elif head[-1:].isspace() and tail[-1:] == "'" and tail.count("'") == 1 and len(head) < MAX_WORDS:
+            return [*head.split(), tail[:-1]]
+    words = []
     place, joined = 0, False
     while place < len(line):
         if line[place].isspace():
