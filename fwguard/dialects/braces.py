@@ -26,6 +26,7 @@ _TOKEN: Final = re.compile(
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED: Final = {"n": "\n", "t": "\t"}
 MAX_OPEN_COMMENTS: Final = 100  # each is searched to the end of the text
+MAX_TOKENS: Final = 12_000_000
 PREFIXES: Final = {"inactive:": True, "protect:": False, "replace:": False}
 
 
@@ -50,8 +51,10 @@ class _Reader:
 
     def run(self) -> Node:
         self.stack.append(_Block([self.grower.root], 1))
-        for match in _TOKEN.finditer(self.text):
+        for count, match in enumerate(_TOKEN.finditer(self.text)):
             kind = match.lastgroup
+            if count > MAX_TOKENS:
+                raise UnreadableError("too many words", line=self.line, expected=f"at most {MAX_TOKENS}")
             if kind == "skip":
                 continue
             if self.start < 0:

@@ -16,7 +16,8 @@ from fwguard.errors import UnreadableError
 MAX_CHARACTERS: Final = 32 << 20
 MAX_WORD: Final = 64 << 10
 MAX_DEPTH: Final = 64
-MAX_NODES: Final = 4_000_000
+MAX_NODES: Final = 1_500_000  # about 1 GiB; 100 000 rules
+MAX_MENTIONS: Final = 3_000_000
 MAX_SHOWN: Final = 300
 _PLAIN: Final = re.compile(r"""[^\s"'\[\]{};#]+""")
 
@@ -110,6 +111,8 @@ class Grower:
         """Return the node at the end of a path, made where it was not there yet."""
         node = below or self.root
         self.mentions += 1
+        if self.mentions > MAX_MENTIONS:
+            raise UnreadableError("too many statements", line=line, expected=f"at most {MAX_MENTIONS}")
         for depth, word in enumerate(words, 1):
             child = node.children.get(word)
             if child is None:

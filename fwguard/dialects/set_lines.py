@@ -160,7 +160,12 @@ def _move(root: Node, path: list[str]) -> tuple[str, int]:
     else:
         path = path[:-1]
     parent = root.at(*path[:-1])
-    if parent is None or path[-1] not in parent.children or (beside and beside not in parent.children):
+    if (
+        not path
+        or parent is None
+        or path[-1] not in parent.children
+        or (beside and beside not in parent.children)
+    ):
         return "moves what is not there", 0
     cost = len(parent.children)
     node = parent.children.pop(path[-1])

@@ -77,8 +77,7 @@ class AddressBooks:
         if group is not None:
             found |= self._group(book, group)
         self._open.pop()
-        if not self._open or not found.why:  # what a loop cut short is not kept for others
-            self._known[key] = found
+        self._known[key] = found
         return found
 
     def _group(self, book: str, group: Node) -> Addresses:

@@ -99,8 +99,7 @@ class Applications:
                 elif child.word != "description":
                     found |= unknown_services(self.notes.node(child, "not understood in an application-set"))
         self._open.pop()
-        if not self._open or not found.why:
-            self._known[name] = found
+        self._known[name] = found
         return found
 
     def _application(self, node: Node) -> Services:

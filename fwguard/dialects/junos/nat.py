@@ -105,6 +105,9 @@ class Nat:
             for child in parent.children.values()
             if child.word not in known
         ]
+        aimed = match.below("destination-address") or match.below("destination-address-name")
+        if kind != "source" and not aimed:
+            whys.append(self.notes.node(rule, "match says no destination-address"))
         source = self._addresses(match, "source-address")
         target = self._addresses(match, "destination-address")
         services = self._services(match)

@@ -39,7 +39,10 @@ _MAPPED: Final = Intervals(((0, V4_MAX),))
 
 
 class Objects:
-    """What names mean; `places` are the nodes that define them, the nearest first."""
+    """What names mean; `places` are the nodes that define them, the nearest first.
+
+    Each name is resolved once. What a loop cut short stays cut short: its bounds are wide, and hold.
+    """
 
     def __init__(self, places: list[Node], notes: Notes, overridden: frozenset[str] = frozenset()) -> None:
         self.places = places
@@ -48,6 +51,7 @@ class Objects:
         self._open: list[tuple[str, str]] = []
         self._addresses: dict[str, Addresses] = {}
         self._services: dict[str, Services] = {}
+        self._applications: dict[tuple[str, bool], Services] = {}
 
     def find(self, kind: str, name: str) -> Node | None:
         """Return the nearest definition of a name."""
@@ -74,8 +78,7 @@ class Objects:
         self._open.append(key)
         found = self._named(node)
         self._open.pop()
-        if not self._open or not found.why:
-            self._addresses[name] = found
+        self._addresses[name] = found
         return found
 
     def _named(self, node: Node) -> Addresses:
@@ -157,8 +160,7 @@ class Objects:
         else:
             found = unknown_services(self.notes.node(node, f"service {name[:60]} is defined nowhere"))
         self._open.pop()
-        if not self._open or not found.why:
-            self._services[name] = found
+        self._services[name] = found
         return found
 
     def _service(self, own: Node) -> Services:
@@ -203,10 +205,12 @@ class Objects:
             return unknown_services(why)
         group = self.find("application-group", name)
         if group is not None:
-            self._open.append(key)
-            found = self.application_ports(group.below("members"), default=default)
-            self._open.pop()
-            return found
+            if (name, default) not in self._applications:
+                self._open.append(key)
+                found = self.application_ports(group.below("members"), default=default)
+                self._open.pop()
+                self._applications[name, default] = found
+            return self._applications[name, default]
         why = f"application {name[:60]}"
         own = self.find("application", name)
         if own is None and name in EXACT:

@@ -14,6 +14,7 @@ from typing import Final
 
 from fwguard.dialects.config_tree import Node
 from fwguard.dialects.panos.firewalls import ANY, Firewall
+from fwguard.dialects.panos.forms import DEFAULT_VSYS
 from fwguard.dialects.panos.reader import Reading
 from fwguard.dialects.panos.security import Entry, Security
 from fwguard.dialects.placement import place
@@ -306,6 +307,8 @@ def _holds(interfaces: InterfaceSet, zone: str) -> bool:
 def prefix_of(raw: Node, firewall: Firewall, *, of_group: bool) -> tuple[Words, ...]:
     """Return where the virtual system or device group stands in a text as it is written."""
     kind = "device-group" if of_group else "vsys"
+    if not of_group and firewall.name == DEFAULT_VSYS and raw.at("rulebase") is not None:
+        return ()
     heads: list[tuple[str, ...]] = [(), ("config",)]
     heads += [("devices", device) for device in raw.words("devices")]
     heads += [("config", "devices", device) for device in raw.words("config", "devices")]
