@@ -88,6 +88,7 @@ def _ipv6(root: Node) -> Iterator[Builtin]:
         )
         every = _match(source=ANY_V6, target=ANY_V6)
         yield Builtin(_rule(Action.DROP, every, "block all IPv6: ipv6allow is not set"), outward=True)
+        return
     protocol = Intervals.single(ICMPV6)
 
     def of_types(types: str, source: AddressSet, target: AddressSet) -> Rule:

@@ -44,8 +44,14 @@ def chains(
     inward = [(one.rule, one.quick) for one in builtin if one.inward]
     inward += [(one.inward, one.quick) for one in rules if one.inward is not None]
     inward += [(one.rule, one.quick) for one in late if one.inward]
-    outward = [(_turned(one.rule), one.quick) for one in builtin if one.outward]
     doubted = _after_source_nat(rules, after)
+    judged = any(rule.action is not Action.CONTINUE for _, rule in doubted)
+    outward = [
+        (_turned(one.rule), one.quick)
+        for one in builtin
+        # What passes anyway needs no rule that passes it.
+        if one.outward and (judged or one.rule.action is not Action.ACCEPT)
+    ]
     outward += [(rule, one.quick) for one, rule in doubted]
     outward += [(_turned(one.rule), one.quick) for one in late if one.outward]
     return {

@@ -145,7 +145,9 @@ def _bound(bound: list[Binding], firewall: Node, sets: Rulesets) -> None:
                 )
             if rules:
                 key = f"{word} interfaces {direction}"
-                every = (*state_policy(firewall), *rules)
+                # State policy stands once, before all rule sets of a hook.
+                first = direction != "out" or f"{word} interfaces in" not in sets.chains
+                every = (*(state_policy(firewall) if first else ()), *rules)
                 sets.base(key, (hook,), Chain(name=key, families=family, rules=every, default=Action.ACCEPT))
     for one in bound:
         if one.direction not in DIRECTIONS:

@@ -129,15 +129,18 @@ class _Builder:
                 rules.append(Rule(matches=(inside,), action=action, line=filtering.line, text=text))
             elif named:
                 rules.append(self._to_ruleset(named[0], inside, f"within zone {zone.name}"))
+        if rules and rules[-1].action is Action.GOTO:
+            return rules
         return [*rules, _return(inside, zone.node, f"within zone {zone.name}")]
 
     def _from(self, zone: Zone, other: Zone, source: Node, match: Match) -> list[Rule]:
-        """Jump to the rule set, then leave the zone's chain: what it did not drop passes."""
+        """Go to the rule set and not come back: what it does not drop passes."""
         ruleset = zone.ruleset(other.name, self.word)
         if ruleset is None or (match.ingress.is_any and match.egress.is_any):
             return []
         words = f"from zone {other.name} to {zone.name}"
-        return [self._to_ruleset(ruleset, match, words), _return(match, source, words)]
+        jump = self._to_ruleset(ruleset, match, words)
+        return [jump] if jump.action is Action.GOTO else [jump, _return(match, source, words)]
 
     def _to_ruleset(self, ruleset: Node, match: Match, words: str) -> Rule:
         key = name_key(self.word, ruleset.name)
@@ -148,7 +151,7 @@ class _Builder:
                 matches=(Match(ingress=match.ingress, egress=match.egress, unknown=why[:512]),),
                 action=Action.UNKNOWN, line=ruleset.line, text=text,
             )  # fmt: skip
-        return Rule(matches=(match,), action=Action.JUMP, jump=key, line=ruleset.line, text=text)
+        return Rule(matches=(match,), action=Action.GOTO, jump=key, line=ruleset.line, text=text)
 
     def _missing(self, source: Node, where: str) -> Rule:
         why = self.sets.notes.add(source, "no zone of this name", where=where)
