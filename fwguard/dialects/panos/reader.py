@@ -80,7 +80,12 @@ def _chain(key: str, security: Security, before: list[Rule]) -> Chain:
     rules = [*before, *(entry.rule for entry in security.entries)]
     if not security.firewall.alone:
         rules.insert(0, outside(security.firewall))
-    if security.firewall.names():
+    # A rule that decides everything leaves nothing to a default that no line says.
+    decided = any(
+        Match() in rule.matches and rule.action in (Action.ACCEPT, Action.DROP, Action.REJECT)
+        for rule in rules
+    )
+    if security.firewall.names() and (inner_line or not decided):
         rules.append(within_zones(security.firewall, inner, inner_line))
     return Chain(
         name=key, families=Family.BOTH, rules=tuple(rules), default=default, default_line=default_line
