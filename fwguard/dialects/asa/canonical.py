@@ -61,9 +61,9 @@ def _words(line: Line) -> str:
 def _entry(line: Line) -> str:
     words = _words(line).split()
     at = 2
-    if words[at] == "line":
+    if words[at : at + 1] == ["line"]:
         del words[at : at + 2]
-    if words[at] in ("permit", "deny"):
+    if words[at : at + 1] in (["permit"], ["deny"]):
         words.insert(at, "extended")
     if len(words) > at + 2 and words[at] == "extended":
         words[at + 2] = _NUMBERS.get(words[at + 2], words[at + 2])

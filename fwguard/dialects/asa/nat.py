@@ -107,7 +107,7 @@ class NatReader:
         parts, _ = self.found.book.networks.resolve(name)
         real = union(parts)
         size = real.v4.size + real.v6.size
-        lowest = min((pair[0] for pair in (*real.v4, *real.v6)), default=0)
+        lowest = min((pair[0] for pair in (*real.v4.pairs, *real.v6.pairs)), default=0)
         return 2, "dynamic" in line.words[:4], size, lowest, name, line.number
 
     def _ends(self, words: Words) -> _Ends:

@@ -19,7 +19,7 @@ from fwguard.dialects.asa.entries import Entries
 from fwguard.dialects.asa.management import management_chain
 from fwguard.dialects.asa.nat import NatReader
 from fwguard.dialects.cisco.addresses import prefix_of, v6_prefix
-from fwguard.dialects.cisco.groups import doubted
+from fwguard.dialects.cisco.groups import decides_all, doubted
 from fwguard.dialects.cisco.lines import Line
 from fwguard.dialects.cisco.routing import Leads, behind
 from fwguard.errors import InputError
@@ -190,6 +190,8 @@ class _Reader:
         for interface, (name, line) in self.groups.outward.items():
             match = Match(egress=InterfaceSet.of(interface))
             rules.append(self._jump(name, line, (match,)))
+            if acl_key(name) in self.chains and decides_all(self.chains[acl_key(name)].rules, Match()):
+                continue
             rules.append(
                 Rule(
                     matches=(match,), action=Action.DROP, line=line.number, text=line.text,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
 
@@ -9,7 +10,7 @@ from fwguard.dialects.bounds import ANY_SERVICE, Addresses, Services, join, merg
 from fwguard.dialects.bounds import Service as Plain
 from fwguard.model.address import AddressSet
 from fwguard.model.intervals import Intervals
-from fwguard.model.policy import Match
+from fwguard.model.policy import ANY_STATE, Action, Match, Rule
 from fwguard.model.ports import ANY_PORT, ANY_PROTOCOL
 
 Part = TypeVar("Part")
@@ -120,3 +121,18 @@ def known_services(parts: tuple[Service, ...], doubt: str) -> Services:
 
 def _plain(part: Service) -> Plain:
     return Plain(part.protocol, part.dport, part.sport)
+
+
+def decides_all(rules: Iterable[Rule], whole: Match) -> bool:
+    """Tell whether an entry of a list matches everything, so that its implicit deny never acts."""
+    return any(
+        not match.unknown
+        and whole.source <= match.source
+        and whole.target <= match.target
+        and match.protocol == ANY_PROTOCOL
+        and match.sport == match.dport == ANY_PORT
+        and match.states == ANY_STATE
+        for rule in rules
+        if rule.action in (Action.ACCEPT, Action.DROP)
+        for match in rule.matches
+    )

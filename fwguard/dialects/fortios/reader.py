@@ -165,10 +165,8 @@ class Domain:
         key = self.keys("local-in")[0]
         found[key] = Chain(name=key, families=Family.BOTH, rules=tuple(local), default=Action.DROP)
         if not self.only:
-            # A chain that is only gone to ends where its caller does: the implicit deny is said aloud.
-            for name, chain in list(found.items()):
-                deny = Rule(matches=(Match(),), action=Action.DROP, line=0, text="implicit deny")
-                found[name] = replace(chain, rules=(*chain.rules, deny), default=Action.RETURN)
+            # Who goes to a chain and comes to its end meets the default of the chain that sent it there.
+            found = {name: replace(chain, default=Action.RETURN) for name, chain in found.items()}
         return found
 
     def _before(self, families: Family) -> Iterable[Rule]:

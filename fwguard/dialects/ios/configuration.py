@@ -115,7 +115,7 @@ def _sort(block: Block, found: Configuration) -> None:
         found.lists.pop(list_key("ip", words[2]), None)
     elif words[:2] in (["no", "ip"], ["no", "ipv6"]) and words[2:3] == ["access-list"] and len(words) > 3:
         found.lists.pop(list_key(words[1], words[-1]), None)
-    elif line.starts("ip", "nat", "pool") and len(words) > 4:
+    elif line.starts("ip", "nat", "pool") and len(words) > 5:
         found.pools[words[3]] = line
     elif line.starts("ip", "nat"):
         if not (words[2:3] and words[2] in NAT_SETTINGS):

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from fwguard.dialects.cisco.groups import decides_all
 from fwguard.dialects.cisco.lines import Line
 from fwguard.dialects.cisco.routing import behind
 from fwguard.dialects.ios.configuration import Configuration, list_key, read_configuration
@@ -118,6 +119,7 @@ class _Reader:
                 self.found.note(line, f"access-list {name} does not exist")
                 rules.append(Rule(matches=(match,), action=Action.UNKNOWN, line=line.number, text=line.text))
                 continue
+            original = key
             own = seen.rules(self.rules[key], one, direction) if version == "ip" else self.rules[key]
             if own is not self.rules[key]:
                 key = f"{key} as {one.name} sees it {direction}"
@@ -133,6 +135,8 @@ class _Reader:
                         comment="implicit: neighbour discovery",
                     )
                 )  # fmt: skip
+            if own is self.rules[original] and decides_all(own, anything(kind)):
+                continue
             rules.append(
                 Rule(
                     matches=(match,), action=Action.DROP, line=line.number, text=line.text,
@@ -255,6 +259,8 @@ class _Reader:
             yield Rule(matches=(door,), action=Action.UNKNOWN, line=line.number, text=line.text)
             return
         yield Rule(matches=(door,), action=Action.JUMP, jump=key, line=line.number, text=line.text)
+        if decides_all(self.rules[key], anything(kind)):
+            return
         yield Rule(
             matches=(door,), action=Action.DROP, line=line.number, text=line.text,
             comment="implicit deny at the end of the list",

@@ -259,3 +259,12 @@ def test_inactive_may_be_a_name() -> None:
         "access-group o in interface outside\n"
     )
     assert Answer.ACCEPT == answer(text, "outside>dmz")
+
+
+def test_a_large_ipv6_network_has_its_place_among_translations() -> None:
+    """More addresses than a machine word counts."""
+    text = FACES + (
+        "object network six\n subnet 2001:db8::/32\n nat (inside,outside) static 2001:db9::/32\n"
+        "object network one\n host 2001:db8::1\n nat (inside,outside) static 2001:dba::1\n"
+    )
+    assert ["2001:db8::1", "2001:db8::/32"] == [str(rule.to) for rule in ASA.read(text).nat]
