@@ -70,6 +70,10 @@ class CommitRefusedError(DeviceError):
     """The device refused the change, and its state is as before."""
 
 
+class NotPendingError(DeviceError):
+    """No write of this warrant waits on the device: it is final already, or was undone. Read again."""
+
+
 class NotAllowedError(FwguardError):
     """The actor may not do this, or no warrant covers it."""
 

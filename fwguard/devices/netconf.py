@@ -24,6 +24,7 @@ from fwguard.errors import (
     CommitRefusedError,
     DeviceError,
     DeviceUnreachableError,
+    NotPendingError,
     PartialReadingError,
     PreimageMovedError,
     UnreadableError,
@@ -197,7 +198,7 @@ class NetconfDevice:
         try:
             self._ask(lambda m: m.commit(persist_id=warrant.id))
         except CommitRefusedError as error:
-            raise DeviceError(
+            raise NotPendingError(
                 f"{self._where}: no write of warrant {warrant.id} waits to be confirmed (its time ran out, "
                 f"or it is final already): {error}"
             ) from None
@@ -212,7 +213,7 @@ class NetconfDevice:
         try:
             self._ask(lambda m: m.cancel_commit(persist_id=warrant.id))
         except CommitRefusedError as error:
-            raise DeviceError(
+            raise NotPendingError(
                 f"{self._where}: no write of warrant {warrant.id} waits to be undone: {error}"
             ) from None
         finally:

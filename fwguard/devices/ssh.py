@@ -17,6 +17,7 @@ from fwguard.errors import (
     DeviceUnreachableError,
     FwguardError,
     InputError,
+    NotPendingError,
     PartialReadingError,
     PreimageMovedError,
 )
@@ -110,6 +111,8 @@ class SshDevice:
             return
         if answer.status == REFUSED:
             raise CommitRefusedError(f"{self._session.where}: {answer.stderr}")
+        if answer.status in (TOO_LATE, NO_WARRANT):
+            raise NotPendingError(f"{self._session.where}: {answer.stderr}")
         if answer.status is None:
             raise DeviceError(f"{self._session.where}: the line broke during {verb}: ask again, or read")
         raise self._refusal(verb, answer)

@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fwguard.devices.protocol import Endpoint
-from fwguard.errors import DeviceError, InputError, PreimageMovedError
+from fwguard.errors import CommitRefusedError, DeviceError, InputError, PreimageMovedError
 from fwguard.flows.drift import differing_parts
 from fwguard.flows.house import Hand, House
 from fwguard.flows.notices import tell_asker, tell_staff_of_ticket
 from fwguard.flows.reviewing import Proposal, propose
-from fwguard.flows.writing import settle, warrant_for, write
+from fwguard.flows.writing import confirm_found, settle, warrant_for, write
 from fwguard.model.inventory import Language
 from fwguard.model.snapshot import Snapshot
 from fwguard.model.ticket import TicketEvent, TicketState
@@ -26,7 +25,6 @@ from fwguard.store.openings import add_opening, hold_opening, live_opening
 from fwguard.store.tickets import TicketKind, TicketRow, move
 from fwguard.store.warrants import unfinished_warrants
 
-log = structlog.get_logger(__name__)
 MOST_ATTEMPTS: Final = 3
 RETRY_S: Final = 2.0
 _TOO_LATE: Final = {
@@ -61,6 +59,7 @@ def deploy_due(
         author = ", ".join(approval.user.actor for approval in due.ticket.approvals) or "system"
         move(session, due.ticket, TicketEvent.DEPLOYMENT_STARTED, actor="system", at=house.clock())
         due.ticket.attempts += 1
+        due.ticket.last_error = ""
         warrant = warrant_for(
             session, house, endpoint, ground=Ground.APPROVED_CHANGE, clause=due.ticket.clause,
             author=author, reason=f"{due.ticket.number}: {due.ticket.ask.words}",
@@ -74,9 +73,16 @@ def _deploy(
 ) -> float:
     try:
         seen = write(house, hand, endpoint, warrant, reading, due.proposal.edit.after)
-    except DeviceError as error:
-        _failed(house, due.ticket.id, error)
-        return 0.0 if isinstance(error, PreimageMovedError) else RETRY_S
+    except PreimageMovedError as error:
+        _failed(house, due.ticket.id, str(error), tried=False)
+        return 0.0
+    except CommitRefusedError as error:
+        _failed(house, due.ticket.id, str(error))
+        return RETRY_S
+    except DeviceError as error:  # nobody knows: the next reading tells, as after a kill
+        with house.store.session() as session:
+            session.get_one(TicketRow, due.ticket.id).last_error = str(error)[:2000]
+        return RETRY_S
     with house.store.session() as session:
         hand.renew(session)
         _deployed(session, house, due, warrant, seen)
@@ -103,12 +109,8 @@ def finish_interrupted(
     ours = [warrant for warrant in warrants if warrant.after == after.digest]
     if not ours or differing_parts(firewall.platform, after, reading):
         return False
-    try:
-        with house.sessions.kept(endpoint) as device:
-            device.confirm(ours[-1])
-    except DeviceError as error:
-        log.info("interrupted deployment was undone", firewall=firewall.name, why=str(error))
-        return True  # look again: the device goes back to the baseline, the ticket then starts anew
+    if not confirm_found(house, endpoint, ours[-1], after):
+        return True  # look again
     with house.store.session() as session:
         hand.renew(session)
         _deployed(session, house, due, ours[-1], reading)
@@ -121,10 +123,8 @@ def restart_interrupted(house: House, firewall: FirewallRow) -> None:
         ticket = _ticket_in(session, firewall.id, TicketState.DEPLOYING)
     if ticket is None:
         return
-    with house.store.session() as session:
-        row = session.get_one(TicketRow, ticket.id)
-        why = "interrupted: undone by the firewall itself"
-        move(session, row, TicketEvent.ROLLED_BACK, actor="system", at=house.clock(), why=why)
+    why = ticket.last_error or "interrupted: undone by the firewall itself"
+    _failed(house, ticket.id, why, tried=bool(ticket.last_error))  # our own end is no fault of the device
 
 
 def _next_due(session: Session, house: House, firewall: FirewallRow) -> Due | None:
@@ -237,19 +237,19 @@ def _deployed(session: Session, house: House, due: Due, warrant: Warrant, seen: 
     tell_asker(session, house, ticket, "opening-open")
 
 
-def _failed(house: House, ticket_id: int, error: DeviceError) -> None:
+def _failed(house: House, ticket_id: int, why: str, *, tried: bool = True) -> None:
     """Back to approved, to be tried again; after some tries, failed, and a person is called."""
     with house.store.session() as session:
         ticket = session.get_one(TicketRow, ticket_id)
-        ticket.last_error = str(error)[:2000]
-        if isinstance(error, PreimageMovedError):
-            ticket.attempts -= 1  # nothing was tried
+        ticket.last_error = why[:2000]
+        if not tried:
+            ticket.attempts -= 1
         if ticket.attempts < MOST_ATTEMPTS:
-            move(session, ticket, TicketEvent.ROLLED_BACK, actor="system", at=house.clock(), why=str(error))
+            move(session, ticket, TicketEvent.ROLLED_BACK, actor="system", at=house.clock(), why=why)
             return
-        move(session, ticket, TicketEvent.GAVE_UP, actor="system", at=house.clock(), why=str(error))
-        tell_asker(session, house, ticket, "opening-failed", why=str(error))
-        tell_staff_of_ticket(session, house, ticket, why=f"{ticket.number} failed: {error}")
+        move(session, ticket, TicketEvent.GAVE_UP, actor="system", at=house.clock(), why=why)
+        tell_asker(session, house, ticket, "opening-failed", why=why)
+        tell_staff_of_ticket(session, house, ticket, why=f"{ticket.number} failed: {why}")
 
 
 def _ticket_in(session: Session, firewall_id: int, state: TicketState) -> TicketRow | None:

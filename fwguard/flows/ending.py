@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -15,7 +14,7 @@ from fwguard.flows.drift import differing_parts, policy_of
 from fwguard.flows.house import Hand, House
 from fwguard.flows.notices import tell_asker, tell_staff_of_ticket
 from fwguard.flows.planning import redirected, removal
-from fwguard.flows.writing import settle, warrant_for, write
+from fwguard.flows.writing import confirm_found, settle, warrant_for, write
 from fwguard.model.address import parse_span
 from fwguard.model.change import Change
 from fwguard.model.inventory import Firewall
@@ -29,7 +28,6 @@ from fwguard.store.openings import HolderRow, OpeningRow, holder_count, holds_of
 from fwguard.store.tickets import TicketRow, move
 from fwguard.store.warrants import unfinished_warrants
 
-log = structlog.get_logger(__name__)
 RETRY_S: Final = 2.0
 TRIES_BEFORE_CALL: Final = 3
 
@@ -85,12 +83,8 @@ def finish_interrupted_end(
     ours = [warrant for warrant in warrants if warrant.after == after.digest]
     if not ours or differing_parts(firewall.platform, after, reading):
         return False
-    try:
-        with house.sessions.kept(endpoint) as device:
-            device.confirm(ours[-1])
-    except DeviceError as error:
-        log.info("interrupted end was undone", firewall=firewall.name, why=str(error))
-        return True
+    if not confirm_found(house, endpoint, ours[-1], after):
+        return True  # look again
     with house.store.session() as session:
         hand.renew(session)
         _ended(session, house, ticket.id, opening.id, baseline.id, ours[-1], reading)

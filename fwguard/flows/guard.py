@@ -125,8 +125,8 @@ def _finished(
     *,
     holds: bool,
 ) -> bool:
-    """A killed process left a write in the middle. If the firewall holds what a deployment or an end was
-    writing, finish that and return True. Else end the warrants: a restore that holds is confirmed, and
+    """A kill or a broken line left a write in the middle. If the firewall holds what a deployment or an end
+    was writing, finish that and return True. Else end the warrants: a restore that holds is confirmed, and
     anything else undoes itself on the device."""
     assert now.baseline is not None  # noqa: S101  # a firewall without one is never written
     if not holds and (
@@ -134,11 +134,7 @@ def _finished(
         or finish_interrupted_end(house, hand, row, endpoint, now.baseline, reading)
     ):
         return True
-    approved = now.baseline.digest
-    settle_unfinished(
-        house, endpoint, lambda digest: "the approved state" if holds and digest == approved else ""
-    )
-    return False
+    return not settle_unfinished(house, endpoint, now.baseline.snapshot if holds else None)
 
 
 def _do_what_is_due(

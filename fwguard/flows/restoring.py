@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from fwguard.devices.protocol import Endpoint
-from fwguard.errors import ConflictError, DeviceError, PreimageMovedError
+from fwguard.errors import CommitRefusedError, ConflictError, DeviceError, PreimageMovedError
 from fwguard.flows.drift import Drift, changed_lines, describe
 from fwguard.flows.house import Hand, House
 from fwguard.flows.names import server_names
@@ -89,13 +89,16 @@ def _restore(
         write(house, hand, endpoint, warrant, reading, baseline.snapshot)
     except PreimageMovedError:
         return 0.0  # changed again meanwhile: read it again, the case stays open
-    except DeviceError as error:
+    except CommitRefusedError as error:
         with house.store.session() as session:
             row = session.get_one(CaseRow, case.id)
             move_case(
                 session, row, CaseEvent.RESTORE_FAILED, actor="system", at=house.clock(), why=str(error)
             )
         log.warning("restore failed", firewall=firewall.name, case=case.number, why=str(error))
+        return RETRY_S
+    except DeviceError as error:  # nobody knows: the next reading tells, as after a kill
+        log.warning("restore interrupted", firewall=firewall.name, case=case.number, why=str(error))
         return RETRY_S
     restored_at = house.clock()
     with house.store.reading() as session:  # what takes a while is worked out before others have to wait

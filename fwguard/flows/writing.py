@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+import structlog
 from sqlalchemy.orm import Session
 
 from fwguard.devices.protocol import Device, Endpoint, Flow
-from fwguard.errors import CommitRefusedError, DeviceError
+from fwguard.errors import CommitRefusedError, DeviceError, NotPendingError, PreimageMovedError
 from fwguard.flows.drift import differing_parts
 from fwguard.flows.house import Hand, House
 from fwguard.model.snapshot import Snapshot
 from fwguard.model.warrant import Ground, Warrant
 from fwguard.store.warrants import end_warrant, issue_warrant, unfinished_warrants, use_warrant
+
+log = structlog.get_logger(__name__)
 
 
 def warrant_for(
@@ -53,8 +54,9 @@ def write(
 ) -> Snapshot:
     """Write `after`, read it back over a new session, confirm; return what was read back.
 
-    Raises PreimageMovedError (nothing written), CommitRefusedError (undone) or another DeviceError
-    (the device's own timer undoes it). The warrant is spent in each case.
+    Raises PreimageMovedError (nothing written) or CommitRefusedError (undone): the warrant is spent. After
+    any other DeviceError nobody knows, as after a kill: the warrant stays in use, and the next reading tells
+    whether the write is there, to be confirmed, or was undone by the device itself.
     """
     with house.store.session() as session:
         hand.renew(session)
@@ -65,7 +67,7 @@ def write(
         with house.sessions.fresh(endpoint) as device:
             seen = _verified(device, endpoint, warrant, after)
             device.confirm(warrant)
-    except DeviceError as error:
+    except (PreimageMovedError, CommitRefusedError) as error:
         outcome = f"{type(error).__name__}: {error}"
         with house.store.session() as session:
             end_warrant(session, warrant.id, outcome=outcome, at=house.clock())
@@ -88,26 +90,38 @@ def settle(session: Session, house: House, warrant: Warrant) -> None:
     end_warrant(session, warrant.id, outcome="confirmed", at=house.clock())
 
 
-def settle_unfinished(
-    house: House,
-    endpoint: Endpoint,
-    state_of: Callable[[str], str],
-) -> None:
-    """End the warrants that a killed process left in use.
+def confirm_found(house: House, endpoint: Endpoint, warrant: Warrant, after: Snapshot) -> bool:
+    """A reading shows a write in place that nobody confirmed, or of which we do not know: make it final.
 
-    `state_of` returns what a digest stands for in words. A write whose result stands is confirmed (again,
-    where it was already); any other was undone by the device's own timer, or will be within the minute.
+    Returns whether it is. If not, the firewall is to be looked at again: it went back just now, or the line
+    broke once more.
+    """
+    try:
+        try:
+            with house.sessions.kept(endpoint) as device:
+                device.confirm(warrant)
+        except NotPendingError:  # final already, or undone since that reading
+            with house.sessions.fresh(endpoint) as device:
+                return not differing_parts(endpoint.firewall.platform, after, device.read())
+    except DeviceError as error:
+        log.info("not confirmed", firewall=endpoint.firewall.name, warrant=warrant.id, why=str(error))
+        return False
+    return True
+
+
+def settle_unfinished(house: House, endpoint: Endpoint, held: Snapshot | None) -> bool:
+    """End the warrants that a kill or a broken line left in use; return False to look at the firewall again.
+
+    `held` is the approved state if the firewall holds it: a write of just that is confirmed (again, where it
+    was already). Any other was undone by the device's own timer, or will be within the minute.
     """
     with house.store.reading() as session:
         left = [row.value() for row in unfinished_warrants(session, f"firewall:{endpoint.firewall.name}")]
     for warrant in left:
-        stands = state_of(warrant.after)
-        outcome = f"found after a restart: the firewall holds {stands or 'another state'}"
-        if stands:
-            try:
-                with house.sessions.kept(endpoint) as device:
-                    device.confirm(warrant)
-            except DeviceError as error:
-                outcome += f"; {error}"
+        stands = held is not None and warrant.after == held.digest
+        if held is not None and stands and not confirm_found(house, endpoint, warrant, held):
+            return False
+        outcome = f"interrupted: the firewall holds {'the approved' if stands else 'another'} state"
         with house.store.session() as session:
             end_warrant(session, warrant.id, outcome=outcome, at=house.clock())
+    return True

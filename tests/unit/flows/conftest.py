@@ -14,7 +14,7 @@ from sqlalchemy import select
 from fwguard.config import Settings, make_secret_key
 from fwguard.devices.protocol import Device, Endpoint, Flow
 from fwguard.devices.sessions import Sessions
-from fwguard.errors import DeviceError, PreimageMovedError
+from fwguard.errors import NotPendingError, PreimageMovedError
 from fwguard.flows import guard, reviewing
 from fwguard.flows.asking import ask_baseline, ask_opening
 from fwguard.flows.deciding import approve
@@ -54,11 +54,16 @@ SYSCTL = "net.ipv4.ip_forward = 1\nnet.ipv6.conf.all.forwarding = 1\n"
 
 @dataclass
 class FakeFirewall:
-    """What the far side holds. `unconfirmed` is the state to go back to, as the device's own timer does."""
+    """What the far side holds. `unconfirmed` is the state to go back to, as the device's own timer does.
+
+    A gate answers a second confirmation of the same warrant as the first; NETCONF knows nothing of it any
+    more (`forgets`).
+    """
 
     now: Snapshot
     unconfirmed: dict[str, Snapshot] = field(default_factory=dict)
     confirmed: set[str] = field(default_factory=set)
+    forgets: bool = False
     ended: list[Flow] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     on_call: Callable[[str, int], None] = lambda name, count: None
@@ -108,9 +113,9 @@ class FakeDevice:
     def confirm(self, warrant: Warrant) -> None:
         """Keep what was written; again is fine."""
         self._firewall.called("before confirm")
-        if warrant.id not in self._firewall.confirmed:
+        if warrant.id not in self._firewall.confirmed or self._firewall.forgets:
             if warrant.id not in self._firewall.unconfirmed:
-                raise DeviceError("its timer ran out")
+                raise NotPendingError("nothing of this warrant waits")
             del self._firewall.unconfirmed[warrant.id]
             self._firewall.confirmed.add(warrant.id)
         self._firewall.called("after confirm")

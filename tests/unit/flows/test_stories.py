@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fwguard.errors import ConflictError, DeviceError, InputError, NotAllowedError
+from fwguard.errors import CommitRefusedError, ConflictError, DeviceError, InputError, NotAllowedError
 from fwguard.flows import guard
 from fwguard.flows.asking import ask_baseline, withdraw
 from fwguard.flows.deciding import approve, refuse
@@ -275,7 +275,7 @@ def test_a_device_that_refuses_three_times_fails_the_ticket(scene: Any) -> None:
 
     def refuse_it(name: str, _count: int) -> None:
         if name == "before apply":
-            raise DeviceError("no space left on device")
+            raise CommitRefusedError("no space left on device")
 
     scene.firewall.on_call = refuse_it
     for _ in range(4):
@@ -299,60 +299,6 @@ def test_a_write_that_reads_back_otherwise_is_rolled_back(scene: Any) -> None:
     scene.firewall.on_call = bend
     guard.look("fw-acme", scene.house)
     assert (scene.state(number), before) == (TicketState.APPROVED, scene.firewall.now)
-
-
-STEPS = ("connect", "read", "before apply", "after apply", "before confirm", "after confirm")
-
-
-@pytest.mark.parametrize("timer", ["in time", "timer ran out"])
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("what", ["restore", "deploy", "end"])
-def test_a_kill_at_any_step_is_gone_on_from(scene: Any, what: str, step: str, timer: str) -> None:
-    """Killed anywhere and started again, also after the device undid the write: the end is the same."""
-    scene.approve_baseline()
-    approved = scene.firewall.now.get("nft")
-    number = ""
-    if what == "restore":
-        scene.tampered(*HOLE)
-    else:
-        number = scene.ask("443", ends_in=timedelta(days=10))
-        scene.decide(number, *scene.enough(number))
-    if what == "end":
-        scene.look()
-        scene.clock.at += timedelta(days=11)
-
-    class Killed(BaseException):
-        """The process dies here."""
-
-    count = [0]
-
-    def kill(name: str, _count: int) -> None:
-        count[0] += name == step
-        if name == step and count[0] == 1:
-            scene.firewall.on_call = lambda name, count: None
-            raise Killed
-
-    scene.firewall.on_call = kill
-    with pytest.raises(Killed):
-        scene.look()
-    if timer != "in time":
-        scene.firewall.time_runs_out()
-    scene.house = scene.restart()
-    scene.clock.at += timedelta(seconds=scene.house.settings.lease_s + 1)  # the dead one's lock runs out
-    scene.look(12)
-    assert not scene.firewall.unconfirmed
-    if what == "deploy":
-        assert scene.state(number) is TicketState.OPEN
-        assert "tcp dport 443 accept" in scene.firewall.now.get("nft")
-    else:
-        assert approved == scene.firewall.now.get("nft")
-    if what == "end":
-        assert scene.state(number) is TicketState.CLOSED
-    if what == "restore":
-        assert [CaseState.CLOSED] == [case.state for case in scene.cases()]
-        assert scene.mails() == ["drift-restored"]
-    assert baseline_text(scene) == scene.firewall.now.get("nft")
-    assert whole(scene)
 
 
 def test_a_firewall_that_cannot_be_read_backs_off_and_calls_a_person(scene: Any) -> None:
