@@ -20,7 +20,7 @@ from fwguard.devices.open import open_watcher
 from fwguard.devices.protocol import Watcher
 from fwguard.errors import DeviceError, InputError
 from fwguard.flows import guard, intake, posting, reviewing
-from fwguard.flows.house import House, open_house
+from fwguard.flows.house import House, free_locks_of_the_dead, open_house
 from fwguard.flows.sweeping import sweep
 from fwguard.listen.lmtp import Envelope, LmtpDoor
 from fwguard.listen.watching import Watching
@@ -64,6 +64,7 @@ class Controller:
 
     def start(self) -> None:
         """Open the mail door, watch the firewalls, begin to work."""
+        free_locks_of_the_dead(self.house)
         self.door.start()
         self.work.start()
 

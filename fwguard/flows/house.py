@@ -23,7 +23,7 @@ from fwguard.model.risk import RiskWeights
 from fwguard.rules.clauses import Clause, digest_of, read_clauses
 from fwguard.store.connection import Store
 from fwguard.store.inventory import FirewallRow, device_secret
-from fwguard.store.locks import last_token, release_lock, renew_lock, take_lock
+from fwguard.store.locks import free_locks_of, last_token, live_holders, release_lock, renew_lock, take_lock
 from fwguard.store.vault import Vault
 from fwguard.work.protocol import Work
 
@@ -65,8 +65,29 @@ def open_house(settings: Settings, *, work: Work | None = None, name: str | None
         rulebook=read_rulebook(settings.rules, settings.approvals),
         sessions=Sessions(open_device),
         work=work or NoWork(),
-        name=name or f"{socket.gethostname()}:{os.getpid()}",
+        name=name or process_name(os.getpid()),
     )
+
+
+def process_name(pid: int) -> str:
+    """Name a process of this host for the locks it holds: host, PID namespace (pid_namespaces(7)), number."""
+    namespace = os.stat("/proc/self/ns/pid").st_ino
+    return f"{socket.gethostname()}:{namespace}:{pid}"
+
+
+def free_locks_of_the_dead(house: House) -> int:
+    """Free the locks that a killed process of this very host left: else its firewalls wait for the lease.
+
+    Returns how many. A process of another host or PID namespace is never judged dead from here.
+    """
+    here = process_name(0).removesuffix("0")
+    with house.store.session() as session:
+        dead = [
+            holder
+            for holder in live_holders(session, at=house.clock())
+            if holder.startswith(here) and not Path(f"/proc/{holder.removeprefix(here)}").exists()
+        ]
+        return sum(free_locks_of(session, holder, at=house.clock()) for holder in dead)
 
 
 class NoWork:

@@ -88,3 +88,18 @@ def require_lock(session: Session, firewall_id: int, token: int, *, at: datetime
     )
     if row is None or row.token != token or row.lease_until <= at:
         raise ConflictError(f"the lock on firewall {firewall_id} went to another: start again")
+
+
+def live_holders(session: Session, *, at: datetime) -> set[str]:
+    """Return who holds any lock now."""
+    held = select(DeviceLockRow.holder).where(DeviceLockRow.lease_until > at)
+    return set(session.scalars(held))
+
+
+def free_locks_of(session: Session, holder: str, *, at: datetime) -> int:
+    """Free every lock of a holder that is known to be dead; return how many. Its tokens are void all the same."""
+    held = select(DeviceLockRow).where(DeviceLockRow.holder == holder, DeviceLockRow.lease_until > at)
+    rows = session.scalars(held.with_for_update()).all()
+    for row in rows:
+        row.lease_until, row.holder = at, ""
+    return len(rows)
