@@ -39,8 +39,8 @@ test: lint
 	$(SUDO) $(VENV)/bin/coverage erase
 	$(SUDO) $(PYTEST) -n $(WORKERS) --cov --cov-report=term tests/unit tests/golden \
 	  || $(SUDO) $(PYTEST) --last-failed --last-failed-no-failures=none tests/unit tests/golden
-	$(SUDO) $(PYTEST) -n $(WORKERS) --dist loadgroup tests/integration tests/faults tests/e2e \
-	  || $(SUDO) $(PYTEST) --last-failed --last-failed-no-failures=none tests/integration tests/faults tests/e2e
+	$(SUDO) $(PYTEST) -n $(WORKERS) --dist loadgroup tests/integration $(wildcard tests/faults) tests/e2e \
+	  || $(SUDO) $(PYTEST) --last-failed --last-failed-no-failures=none tests/integration $(wildcard tests/faults) tests/e2e
 
 unit golden integration e2e faults: setup
 	$(SUDO) $(PY) -m pytest -n $(WORKERS) --dist loadgroup tests/$@
