@@ -71,9 +71,15 @@ class Guarded:
     room: ControlRoom
 
     @cached_property
-    def store(self) -> Store:
-        """Return the controller's database, for reading."""
+    def _opened(self) -> Store:
         return Store(f"sqlite:///{self.room.directory / 'state' / 'fwguard.sqlite'}")
+
+    @property
+    def store(self) -> Store:
+        """Return the controller's database, for reading, each time over a new connection: one that was open
+        while the controller stopped goes on reading the log file that SQLite has put away."""
+        self._opened.dispose()
+        return self._opened
 
     # ------------------------------------------------------------ what the controller knows
 
@@ -86,6 +92,10 @@ class Guarded:
             for row in rows:
                 session.refresh(row, ["moves", "client"])
         return rows
+
+    def all_cases(self, firewall: str) -> list[CaseRow]:
+        """Return the cases of a firewall of every kind."""
+        return [case for kind in CaseKind for case in self.cases(firewall, kind)]
 
     def ticket(self, number: str) -> TicketRow:
         """Return a ticket as it stands, with its moves."""
