@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -91,6 +93,21 @@ def test_times_come_back_to_the_microsecond_in_utc(store: Store) -> None:
         assert (NOW, UTC) == (due_at, due_at.tzinfo)
     with pytest.raises(StatementError), store.session() as session:
         session.add(JobRow(kind="k", subject="t", due_at=NOW.replace(tzinfo=None)))
+
+
+def test_opening_a_store_again_leaves_the_locks_of_the_first(tmp_path: Path) -> None:
+    """A process that closes a file drops all its locks on it (fcntl(2)); another process, last to leave as it
+    thinks, then puts away the log that the first one reads."""
+    url = f"sqlite:///{tmp_path / 'fwguard.sqlite'}"
+    first = Store(url)
+    first.upgrade()
+    with first.reading() as session:
+        session.execute(text("SELECT count(*) FROM clients"))
+    make_engine(url).dispose()
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM clients').close()"
+    subprocess.run([sys.executable, "-c", other, str(tmp_path / "fwguard.sqlite")], check=True, timeout=30)
+    assert (tmp_path / "fwguard.sqlite-wal").exists()
+    first.dispose()
 
 
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
