@@ -53,8 +53,11 @@ def reading_digest(snapshot: Snapshot) -> str:
     return hashlib.sha256(reading_bytes(snapshot)).hexdigest()
 
 
-def parse_reading(data: bytes) -> Snapshot:
-    """Read the answer to `read`. Raises PartialReadingError unless it is whole to the last byte."""
+def parse_reading(data: bytes, wanted: tuple[str, ...] = LINUX_PARTS) -> Snapshot:
+    """Read the answer to `read`, or another that has these parts in this order.
+
+    Raises PartialReadingError unless it is whole to the last byte.
+    """
     end = _END.search(data, max(0, len(data) - 80))
     if end is None:
         raise PartialReadingError(
@@ -77,7 +80,7 @@ def parse_reading(data: bytes) -> Snapshot:
         if int(length):
             parts[name] = decode_text(whole[start : start + int(length)])
         start += int(length)
-    if tuple(names) != LINUX_PARTS or start != len(whole):
+    if tuple(names) != wanted or start != len(whole):
         raise PartialReadingError("the reading has not the parts that its index says: read again")
     return Snapshot(parts)
 

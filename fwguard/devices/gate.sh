@@ -5,6 +5,8 @@
 #     restrict,command="/usr/local/sbin/fwguard-gate" ssh-ed25519 AAAA… fwguard
 # and SSH_ORIGINAL_COMMAND is one of:
 #     read                            every part of the running and the boot state, whole or not at all
+#     glance                          the parts that an iptables firewall's client changes, without the proof
+#                                     that iptables-save tells all: enough to know that something differs
 #     apply WARRANT CONFIRM_S SHA256  a bundle on stdin; undone after CONFIRM_S seconds unless confirmed
 #     confirm WARRANT                 make it final      rollback WARRANT  undo it now
 #     watch                           one line a change  status            what is pending
@@ -188,15 +190,10 @@ proven() {
 # Gathers every part under out/ of the current, empty directory; says which tool failed.
 gather() {
     failed=
-    iptables_pid='' ip6tables_pid='' legacy_pids='' ipset_pid='' copy_pid=''
+    legacy_pids='' ipset_pid='' copy_pid=''
     nft -s list ruleset > nft 2> nft.err &
     nft_pid=$!
-    if command -v iptables-nft-save > /dev/null; then
-        iptables-nft-save > iptables 2> iptables.err &
-        iptables_pid=$!
-        ip6tables-nft-save > ip6tables 2> ip6tables.err &
-        ip6tables_pid=$!
-    fi
+    start_iptables
     # Asking the legacy tools, or ipset, would load their modules: only where the kernel has them.
     names=
     [ ! -r /proc/net/ip_tables_names ] || read -r names < /proc/net/ip_tables_names || :
@@ -214,11 +211,7 @@ gather() {
         ipset save > ipset 2> ipset.err &
         ipset_pid=$!
     fi
-    printf 'route show table all\nrule show\n' > asked
-    ip -N -o -4 -batch asked > ip4 2> ip4.err &
-    ip4_pid=$!
-    ip -N -o -6 -batch asked > ip6 2> ip6.err &
-    ip6_pid=$!
+    start_ip
     copy_boot
     for name in ipv4.ip_forward ipv4.conf.all.rp_filter ipv4.conf.default.rp_filter ipv6.conf.all.forwarding; do
         sysctl_path "net.$name"
@@ -231,10 +224,7 @@ gather() {
     finish ip6 $ip6_pid
     [ -z "$ipset_pid" ] || finish ipset "$ipset_pid"
     for pid in $legacy_pids; do finish iptables-legacy "$pid"; done
-    # iptables-save fails on a table that nft has put foreign rules into, and stops there: that family's
-    # tables are then read through nft, whole.
-    [ -z "$iptables_pid" ] || wait "$iptables_pid" || : > iptables
-    [ -z "$ip6tables_pid" ] || wait "$ip6tables_pid" || : > ip6tables
+    finish_iptables
     find_iptables_tables
     finish nft $nft_pid
     list_tables
@@ -255,6 +245,30 @@ gather() {
     [ $asked = 0 ] || leave_out_iptables_tables
     [ ! -s ipset ] || wait $sort_pid || failed="$failed sort"
     [ -z "$failed" ]
+}
+
+start_iptables() {
+    iptables_pid='' ip6tables_pid=''
+    command -v iptables-nft-save > /dev/null || return 0
+    iptables-nft-save > iptables 2> iptables.err &
+    iptables_pid=$!
+    ip6tables-nft-save > ip6tables 2> ip6tables.err &
+    ip6tables_pid=$!
+}
+
+start_ip() {
+    printf 'route show table all\nrule show\n' > asked
+    ip -N -o -4 -batch asked > ip4 2> ip4.err &
+    ip4_pid=$!
+    ip -N -o -6 -batch asked > ip6 2> ip6.err &
+    ip6_pid=$!
+}
+
+# iptables-save fails on a table that nft has put foreign rules into, and stops there: that family's
+# tables are then read through nft, whole.
+finish_iptables() {
+    [ -z "$iptables_pid" ] || wait "$iptables_pid" || : > iptables
+    [ -z "$ip6tables_pid" ] || wait "$ip6tables_pid" || : > ip6tables
 }
 
 finish() { # TOOL PID
@@ -366,8 +380,7 @@ sysctl_path() { # KEY: set $path, or fail
     esac
 }
 
-# Reads everything into DIR/frame and its SHA-256 into $sum. A frame is an index (part, bytes), an empty
-# line, and the parts one after the other: nothing that a part holds can be taken for another part.
+# Reads everything into DIR/frame and its SHA-256 into $sum.
 take() { # DIR
     for try in 1 2 3; do
         [ ! -e "$1" ] || rm -rf "$1"
@@ -376,8 +389,17 @@ take() { # DIR
         gather || return 1
         [ -n "$moving" ] || break
     done
+    # shellcheck disable=SC2086
+    frame $parts || return 1
+    cd /
+}
+
+# A frame is an index (part, bytes), an empty line, and the parts one after the other: nothing that a part
+# holds can be taken for another part.
+frame() { # PARTS, from out/ and copies/ of the current directory
+    asked_parts=$*
     set --
-    for part in $parts; do
+    for part in $asked_parts; do
         file=out/$part
         if boot_path "$part"; then
             file=copies/${path##*/}
@@ -390,7 +412,7 @@ take() { # DIR
     exec 3< sizes
     {
         echo 'fwguard-reading 1'
-        for part in $parts; do
+        for part in $asked_parts; do
             read -r size _ <&3
             if [ "$size" -gt $max_boot ] && boot_path "$part"; then
                 echo "# fwguard: $path is larger than $max_boot bytes" > "copies/${path##*/}"
@@ -404,7 +426,6 @@ take() { # DIR
     exec 3<&-
     sum=$(sha256sum < frame)
     sum=${sum%% *}
-    cd /
 }
 
 lock() { # shared or exclusive, as flock(1) names them, and how long to wait
@@ -417,6 +438,28 @@ read_all() {
     work=$state/read.$$
     trap 'rm -rf "$work"' EXIT
     take "$work" || die 70 "no whole reading:$failed"
+    answer
+}
+
+glance() {
+    lock -s -w 10 || die 75 'busy: a write has been running for 10 s'
+    work=$state/read.$$
+    trap 'rm -rf "$work"' EXIT
+    mkdir -p "$work/out" && cd "$work" || die 70 "cannot make $work"
+    failed=
+    start_iptables
+    start_ip
+    set -- ip4 ip6
+    finish ip4 $ip4_pid
+    finish ip6 $ip6_pid
+    finish_iptables
+    for name in iptables ip6tables; do [ ! -s $name ] || set -- "$@" $name; done
+    awk "$tidy" "$@" 2> awk.err || failed="$failed awk: $(head -c 300 awk.err)"
+    [ -z "$failed" ] && frame iptables ip6tables routes4 routes6 rules4 rules6 || die 70 "no glance:$failed"
+    answer
+}
+
+answer() { # the frame in the current or the work directory
     cat "$work/frame"
     printf '\nend %s\n' "$sum"
     trap - EXIT
@@ -740,12 +783,13 @@ case ${1:-} in
         set +f
         case "${1:-} $#" in
             'read 1') read_all ;;
+            'glance 1') glance ;;
             'apply 4') apply "$2" "$3" "$4" ;;
             'confirm 2') confirm "$2" ;;
             'rollback 2') rollback "$2" ;;
             'watch 1') watch ;;
             'status 1') status ;;
-            *) die 64 'not allowed: read, apply WARRANT CONFIRM_S SHA256, confirm WARRANT, rollback WARRANT, watch, status' ;;
+            *) die 64 'not allowed: read, glance, apply WARRANT CONFIRM_S SHA256, confirm WARRANT, rollback WARRANT, watch, status' ;;
         esac
         ;;
     *) die 64 'takes no arguments: the command comes in SSH_ORIGINAL_COMMAND' ;;

@@ -53,6 +53,15 @@ class Device(Protocol):
         """Return all parts, running and boot. Raises PartialReadingError unless every part is whole."""
         ...
 
+    def glance(self, approved: Snapshot) -> Snapshot | None:
+        """Return `approved` with some of its parts replaced by what the device holds, where those can be
+        read much sooner than all. None where they cannot.
+
+        It may show that a firewall is not as approved; never that it is, and nothing is written on its word.
+        Raises PartialReadingError.
+        """
+        ...
+
     def apply(
         self,
         before: Snapshot,

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from fwguard.devices.protocol import Endpoint
+from fwguard.devices.protocol import Device, Endpoint
 from fwguard.errors import ConflictError, DeviceError, HostKeyChangedError
 from fwguard.flows import restoring
 from fwguard.flows.adopting import adopt_due
@@ -27,7 +27,7 @@ from fwguard.flows.standing import Standing, standing_of
 from fwguard.flows.writing import settle_unfinished
 from fwguard.model.snapshot import Snapshot
 from fwguard.model.ticket import TicketState
-from fwguard.store.approved import record_reading
+from fwguard.store.approved import current_baseline, record_reading
 from fwguard.store.inventory import FirewallRow, WatchState, firewall_named
 from fwguard.store.tickets import TicketKind
 
@@ -45,15 +45,16 @@ def look(name: str, house: House) -> float:
             row = firewall_named(session, name)
             endpoint = house.endpoint(row)
             since = house.last_hand(session, row.id)
-        return _look(house, row, endpoint, since)
+            baseline = current_baseline(session, row.id)
+        return _look(house, row, endpoint, since, baseline.snapshot if baseline else None)
     except ConflictError as busy:
         log.info("look again", firewall=name, why=str(busy))
         return LOCK_RETRY_S
 
 
-def _look(house: House, row: FirewallRow, endpoint: Endpoint, since: int) -> float:
+def _look(house: House, row: FirewallRow, endpoint: Endpoint, since: int, approved: Snapshot | None) -> float:
     try:
-        reading = _read(house, endpoint)
+        reading, glanced_at = _read(house, endpoint, approved)
     except HostKeyChangedError as error:
         note_host_key(house, row, error)
         return float(house.settings.poll_s)
@@ -62,7 +63,7 @@ def _look(house: House, row: FirewallRow, endpoint: Endpoint, since: int) -> flo
     with house.store.reading() as session:
         now = standing_of(session, row)
     parts = differing_parts(row.platform, now.baseline.snapshot, reading) if now.baseline else ()
-    seen_at = house.clock()
+    seen_at = glanced_at or house.clock()
     note_reached(house, row)
     if now.is_quiet and not parts and row.state is not WatchState.HELD:
         return float(house.settings.poll_s)
@@ -97,16 +98,28 @@ def _act(
     return _do_what_is_due(house, hand, row, endpoint, reading) if now.busy else float(house.settings.poll_s)
 
 
-def _read(house: House, endpoint: Endpoint) -> Snapshot:
-    """Read over the kept session; if it had died meanwhile, once more over a new one."""
+def _read(house: House, endpoint: Endpoint, approved: Snapshot | None) -> tuple[Snapshot, datetime | None]:
+    """Read over the kept session; if it had died meanwhile, once more over a new one.
+
+    Return the reading, and when a glance before it already showed that it would differ.
+    """
     try:
         with house.sessions.kept(endpoint) as device:
-            return device.read()
+            glanced_at = _glance(house, endpoint, device, approved)
+            return device.read(), glanced_at
     except HostKeyChangedError:
         raise
     except DeviceError:
         with house.sessions.fresh(endpoint) as device:
-            return device.read()
+            return device.read(), None
+
+
+def _glance(house: House, endpoint: Endpoint, device: Device, approved: Snapshot | None) -> datetime | None:
+    """Return the time if what costs little to read is not as approved. What to do, a whole reading says."""
+    seen = device.glance(approved) if approved is not None else None
+    if approved is None or seen is None or not differing_parts(endpoint.firewall.platform, approved, seen):
+        return None
+    return house.clock()
 
 
 def _keep_first_reading(house: House, row: FirewallRow, reading: Snapshot) -> None:

@@ -102,6 +102,27 @@ def test_translation_of_both_families_is_iptables_text_alone(bare: Box, connect:
     assert "dnat to fd77::2" in device.read().get("nft")
 
 
+def test_a_glance_shows_what_was_changed_in_iptables_and_routes(bare: Box, connect: Connect) -> None:
+    """Each part as a whole reading gives it, of both families; all others as approved."""
+    for tool, source in (("iptables", "192.0.2.1"), ("ip6tables", "2001:db8::1")):
+        bare.run(tool, "-A", "FORWARD", "-s", source, "-j", "DROP")
+    device = connect(bare.endpoint())
+    approved = device.read()
+    assert approved == device.glance(approved)
+    bare.run("ip6tables", "-I", "FORWARD", "-p", "tcp", "-j", "ACCEPT")
+    bare.run("ip", "route", "add", "10.81.0.0/16", "via", "10.77.0.9")
+    bare.run("iptables", "-F")
+    glance = device.glance(approved)
+    assert device.read() == glance
+    assert approved != glance
+
+
+def test_a_firewall_without_iptables_tables_is_not_glanced_at(box: Box, connect: Connect) -> None:
+    """Reading all of it takes hardly longer."""
+    device = connect(box.endpoint())
+    assert None is device.glance(device.read())
+
+
 def test_a_native_table_named_like_one_of_iptables_is_kept(bare: Box, connect: Connect) -> None:
     """The name alone says nothing."""
     table = "table ip filter {\n chain in {\n type filter hook input priority 0; ip ttl 9 accept\n}\n}\n"

@@ -64,6 +64,7 @@ class FakeFirewall:
     unconfirmed: dict[str, Snapshot] = field(default_factory=dict)
     confirmed: set[str] = field(default_factory=set)
     forgets: bool = False
+    glanced: Snapshot | None = None
     ended: list[Flow] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     on_call: Callable[[str, int], None] = lambda name, count: None
@@ -90,6 +91,11 @@ class FakeDevice:
         """Return what it holds."""
         self._firewall.called("read")
         return self._firewall.now
+
+    def glance(self, approved: Snapshot) -> Snapshot | None:
+        """Return what a test says that it shows."""
+        self._firewall.called("glance")
+        return self._firewall.glanced
 
     def apply(
         self,

@@ -66,3 +66,26 @@ def test_a_firewall_in_another_hand_is_not_even_read(scene: Any) -> None:
     reads = scene.firewall.calls.count("read")
     assert guard.LOCK_RETRY_S == guard.look("fw-acme", scene.house)
     assert reads == scene.firewall.calls.count("read")
+
+
+def test_a_glance_dates_a_drift_that_the_whole_reading_shows(scene: Any) -> None:
+    """It was known to differ before the rest of it was read."""
+    scene.approve_baseline()
+    scene.tampered(*HOLE)
+    scene.firewall.glanced = scene.firewall.now
+    read_at = []
+    scene.firewall.on_call = lambda name, _count: read_at.append(scene.clock()) if name == "read" else None
+    scene.look()
+    (case,) = scene.cases()
+    assert case.opened_at < read_at[0]
+
+
+def test_a_glance_alone_makes_no_case(scene: Any) -> None:
+    """What it saw was gone, or never there, when the firewall was read."""
+    scene.approve_baseline()
+    approved = scene.firewall.now
+    scene.tampered(*HOLE)
+    scene.firewall.glanced, scene.firewall.now = scene.firewall.now, approved
+    scene.look()
+    assert [] == scene.cases()
+    assert "before apply" not in scene.firewall.calls
