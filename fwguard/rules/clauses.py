@@ -28,7 +28,7 @@ def _both_languages(field: Field) -> dict[Language, str]:
 
 def read_clause(text: str, file: str) -> Clause:
     """Read one clause file. Raises InputError with file, line and what was expected."""
-    fields = read_document(text, file).mapping(required=("clause", "title", "says"))
+    fields = read_document(text, file).mapping(required=("clause", "title", "says"), optional=("controls",))
     return Clause(
         number=fields["clause"].text(),
         title=_both_languages(fields["title"]),
