@@ -47,6 +47,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = Imported(
         "rfc8519": "fwguard.dialects.rfc8519:RFC8519",
         "asa": "fwguard.dialects.asa:ASA",
         "ios": "fwguard.dialects.ios:IOS",
+        "frr": "fwguard.dialects.frr:FRR",
         "fortios": "fwguard.dialects.fortios:FORTIOS",
         "vyos": "fwguard.dialects.vyos:VYOS",
         "junos": "fwguard.dialects.junos:JUNOS",
