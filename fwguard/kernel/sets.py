@@ -1,0 +1,144 @@
+"""The elements of one named set or map of this host's nf_tables: add, extend, remove, replace, read.
+
+Each call is one transaction on a warm socket, from the call to the kernel's answer. nft(8), SETS and MAPS.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from fwguard.errors import ConflictError
+from fwguard.kernel import attributes as a
+from fwguard.kernel import nf_tables as n
+from fwguard.kernel.elements import Element, decode, encode, encode_key, requests
+from fwguard.kernel.netlink import (
+    NFNL_SUBSYS_NFTABLES,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    Message,
+    NetlinkSocket,
+    Request,
+    netfilter,
+)
+from fwguard.kernel.refusals import error_for, numbers, raise_refused
+
+UPDATES_TIMEOUTS_FROM: Final = (6, 12)  # Linux: adding an element again changes its timeout in place
+_TRIES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSet:
+    """One set or map. `updates_in_place` None: as this kernel's version says."""
+
+    socket: NetlinkSocket
+    table: n.Table
+    name: str
+    updates_in_place: bool | None = None
+
+    def add(self, elements: Iterable[Element], *, exclusive: bool = False) -> None:
+        """Add elements, all or none. One that is there stays as it is (timeout too: see `extend`).
+
+        `exclusive` refuses with ConflictError when one is there. Raises as `raise_refused`.
+        """
+        self._send(self.adding(elements, exclusive=exclusive))
+
+    def remove(self, elements: Iterable[Element]) -> None:
+        """Remove elements, all or none. Raises ConflictError when one is not there."""
+        self._send(self.removing(elements))
+
+    def discard(self, elements: Sequence[Element]) -> int:
+        """Remove those that are there and return how many were; an element that timed out is no error."""
+        for _ in range(_TRIES):
+            refused = self.socket.transact(tuple(self.removing(elements)))
+            if not refused:
+                return len(elements)
+            if numbers(refused) != {errno.ENOENT}:
+                raise_refused(refused, self.where)
+            # One missing refuses the whole batch, and so may the set itself: reading it tells which.
+            there = {(one.key, one.key_end, one.ends_interval) for one in self.elements()}
+            elements = [one for one in elements if (one.key, one.key_end, one.ends_interval) in there]
+            if not elements:
+                return 0
+        raise ConflictError(f"{self.where}: it changed during each of {_TRIES} tries; try again")
+
+    def extend(self, elements: Sequence[Element]) -> None:
+        """Add elements so that each lives its own `timeout_ms` from now on, there or not.
+
+        In place from Linux 6.12; below, delete and add stand in one transaction, so that no packet sees the
+        set without it. Raises as `raise_refused`; ConflictError when the set keeps changing.
+        """
+        in_place = self.updates_in_place
+        if n.kernel_release() >= UPDATES_TIMEOUTS_FROM if in_place is None else in_place:
+            # The kernel keeps the old expiration unless told; the timeout alone does not restart it.
+            self.add(replace(e, expires_ms=e.expires_ms or e.timeout_ms) for e in elements)
+            return
+        for _ in range(_TRIES):
+            there = {(one.key, one.key_end) for one in self.elements()}
+            known = [one for one in elements if (one.key, one.key_end) in there]
+            batch = (*self.removing(known), *self.adding(elements, exclusive=True))
+            refused = self.socket.transact(batch)
+            if not refused:
+                return
+            if not numbers(refused) <= {errno.ENOENT, errno.EEXIST}:
+                raise_refused(refused, self.where)
+        raise_refused(refused, self.where)
+
+    def replace(self, elements: Iterable[Element]) -> None:
+        """Make these the whole content, in one transaction. Not without loss for interval sets: see ruleset.py."""
+        self._send((self.flushing(), *self.adding(elements)))
+
+    def flush(self) -> None:
+        """Remove every element."""
+        self._send((self.flushing(),))
+
+    def elements(self) -> list[Element]:
+        """Read every element, over all messages of the listing.
+
+        Raises ConflictError when there is no such set, PartialReadingError when it keeps changing.
+        """
+        head = a.text(n.NFTA_SET_ELEM_LIST_TABLE, self.table.name)
+        head += a.text(n.NFTA_SET_ELEM_LIST_SET, self.name)
+        request = netfilter(
+            NFNL_SUBSYS_NFTABLES, n.NFT_MSG_GETSETELEM, self.table.number, head, what=f"listing {self.where}"
+        )
+        try:
+            found = self.socket.dump(request, _elements_of)
+        except OSError as error:
+            raise error_for(error.errno or errno.EIO, self.where) from None
+        return [element for some in found for element in some]
+
+    def adding(self, elements: Iterable[Element], *, exclusive: bool = False) -> tuple[Request, ...]:
+        """Return the messages that add elements, to stand in a larger transaction."""
+        flags = NLM_F_CREATE | NLM_F_EXCL if exclusive else NLM_F_CREATE
+        encoded = (encode(element) for element in elements)
+        return tuple(requests(n.NFT_MSG_NEWSETELEM, self.table, self.name, encoded, flags=flags))
+
+    def removing(self, elements: Iterable[Element]) -> tuple[Request, ...]:
+        """Return the messages that remove elements."""
+        encoded = (encode_key(element) for element in elements)
+        return tuple(requests(n.NFT_MSG_DELSETELEM, self.table, self.name, encoded))
+
+    def flushing(self) -> Request:
+        """Return the message that removes every element: a removal that names none."""
+        head = a.text(n.NFTA_SET_ELEM_LIST_TABLE, self.table.name)
+        head += a.text(n.NFTA_SET_ELEM_LIST_SET, self.name)
+        operation = n.NFT_MSG_DELSETELEM
+        return netfilter(
+            NFNL_SUBSYS_NFTABLES, operation, self.table.number, head, what=f"flushing {self.where}"
+        )
+
+    @property
+    def where(self) -> str:
+        """Return its name for messages: `set inet edge openings4`."""
+        return f"set {self.table} {self.name}"
+
+    def _send(self, batch: Sequence[Request]) -> None:
+        raise_refused(self.socket.transact(batch), self.where)
+
+
+def _elements_of(message: Message) -> list[Element]:
+    listed = a.first(message.body[4:], n.NFTA_SET_ELEM_LIST_ELEMENTS)
+    return [] if listed is None else [decode(one) for _, one in a.walk(listed)]
