@@ -152,39 +152,83 @@ END {
         if ((("ip" v) in asked) && !(("ip" v rule) in seen) && !(v == 6 && rule ~ /^32767/)) print "missing " rule > ("out/rules" v)
 }'
 
-# The rules of a listing by table and chain, without empty base chains that accept.
-shape='
+# Puts each table of `ask` apart: proof/FAMILY.TABLE.listed by nft, .saved by iptables-save. What stands in
+# no such table goes to proof/other; a line that only looks like the head of a table names no file.
+apart='
+FILENAME == "ask" { place["table " $0 " {"] = place[$1 " *" $2] = "proof/" $1 "." $2; next }
+FNR == 1 { to = "proof/other"; family = FILENAME ~ /6/ ? "ip6 " : "ip " }
+FILENAME == "listed" { if (/^table /) to = ($0 in place) ? place[$0] ".listed" : "proof/other" }
+FILENAME != "listed" && /^\*/ { to = ((family $0) in place) ? place[family $0] ".saved" : "proof/other" }
+{ print > to }'
+
+# Whether two listings hold the same rules by table and chain, without empty base chains that accept.
+same='
+FNR == 1 { file++; delete count }
 /^table / { table = $2 " " $3; chain = "-"; next }
 /^\tchain / { chain = $2; next }
 /^\t}/ { chain = "-"; next }
 /^\t\ttype / && / policy accept;$/ { next }
-NF && $0 != "}" { printf "%s %s %07d %s\n", table, chain, ++count[table, chain], $0 }'
+NF && $0 != "}" {
+    line = table " " chain " " ++count[table, chain] " " $0
+    if (file == 1) { first[line]; left++ }
+    else if (line in first) left--
+    else exit other = 1
+}
+END { exit left != 0 || other }'
 
 # iptables-save prints what it understands of a rule made by nft, and drops the rest of the rule in
 # silence (`tcp window 5 drop` comes out as `-p tcp -j DROP`). Its text stands for a table only if
-# restoring it, in an empty namespace, makes that same table.
+# restoring it, in an empty namespace, makes that same table. Each table by itself, all at once: a restore
+# waits for the kernel, and most often one table is new.
 proven() {
-    key=$(cat listed out/iptables out/ip6tables | sha256sum)
+    mkdir proof
+    : >> creates
+    awk "$apart" ask listed out/iptables out/ip6tables && [ ! -e proof/other ] || return 1
+    sha256sum creates proof/* > sums || return 1
     known=
-    [ ! -r $state/proven ] || known=$(tail -n 15 $state/proven)
-    case $known in
-        *"yes $key"*) return 0 ;;
-        *"no $key"*) return 1 ;;
-    esac
-    verdict=no
-    # shellcheck disable=SC2016
-    if unshare -n sh -c '
-        [ ! -s creates ] || ipset restore < creates || exit
-        [ ! -s out/iptables ] || iptables-nft-restore < out/iptables || exit
-        [ ! -s out/ip6tables ] || ip6tables-nft-restore < out/ip6tables || exit
-        while read -r table; do nft -s list table $table || exit; done < ask' > again 2> again.err
-    then
-        awk "$shape" listed | sort > listed.shape
-        awk "$shape" again | sort > again.shape
-        ! cmp -s listed.shape again.shape || verdict=yes
-    fi
-    printf '%s\n' ${known:+"$known"} "$verdict $key" > $state/proven.$$ && mv -f $state/proven.$$ $state/proven
+    [ ! -r $state/proven ] || known=$(tail -n 60 $state/proven)
+    paired=0 verdict=yes proofs=
+    while read -r hash name; do
+        table=${name#proof/}
+        case $name in
+            creates) sets=$hash ;;
+            *.listed) listed=$table.$hash ;;
+            *.saved)
+                table=${table%.saved}
+                [ "${listed%.*}" = "$table.listed" ] || return 1
+                paired=$((paired + 1))
+                key=$sets.${listed##*.}.$hash
+                case $known in
+                    *"yes $key"*) ;;
+                    *"no $key"*) verdict=no ;;
+                    *)
+                        prove "$table" &
+                        proofs="$proofs $key:$!"
+                        ;;
+                esac
+                ;;
+        esac
+    done < sums
+    [ $paired = "$asked" ] || verdict=no
+    [ -n "$proofs" ] || { [ $verdict = yes ]; return; }
+    for proof in $proofs; do
+        said=yes
+        wait "${proof#*:}" || said=no verdict=no
+        known="$known
+$said ${proof%:*}"
+    done
+    printf '%s\n' "$known" > $state/proven.$$ && mv -f $state/proven.$$ $state/proven
     [ $verdict = yes ]
+}
+
+prove() { # FAMILY.TABLE
+    restore=iptables-nft-restore
+    [ "${1%.*}" = ip ] || restore=ip6tables-nft-restore
+    # shellcheck disable=SC2016
+    unshare -n sh -c '
+        [ ! -s creates ] || ipset restore < creates || exit
+        "$1" < "proof/$2.saved" && nft -s list table "${2%.*}" "${2#*.}"
+    ' sh $restore "$1" > "proof/$1.again" 2> "proof/$1.err" && awk "$same" "proof/$1.listed" "proof/$1.again"
 }
 
 # Gathers every part under out/ of the current, empty directory; says which tool failed.
