@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from fwguard.analysis.diagram import RawBox
 from fwguard.analysis.interfaces import InterfaceTable
 from fwguard.analysis.merging import COMPARED, fewer
-from fwguard.analysis.partition import RawBox
 from fwguard.analysis.space import Dim, Space, addresses_of
 from fwguard.model.address import AddressSet, Family, show_address
 from fwguard.model.intervals import Intervals, Pairs

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Final, TypeVar
 
 from fwguard.analysis.boxes import Box, read_boxes
@@ -20,7 +19,15 @@ from fwguard.analysis.difference import (
     unread_signature,
 )
 from fwguard.analysis.interfaces import InterfaceTable, interface_sets
-from fwguard.analysis.partition import CLOSES, MAY_CLOSE, MAY_OPEN, OPENS, UNCLEAR, Partition
+from fwguard.analysis.partition import (
+    CLOSES,
+    MAX_REGIONS,
+    MAY_CLOSE,
+    MAY_OPEN,
+    OPENS,
+    UNCLEAR,
+    Partition,
+)
 from fwguard.analysis.program import flatten
 from fwguard.analysis.simply import simpler
 from fwguard.analysis.space import Dim, Space, address_pairs
@@ -30,9 +37,8 @@ from fwguard.model.matching import intersect
 from fwguard.model.policy import Hook, Match, NatRule, Policy, Rule
 
 T = TypeVar("T")
+N = TypeVar("N", bound=Hashable)
 
-# Regions written out of one kind, hook and IP version; what is beyond is counted.
-MAX_REGIONS: Final = 40_000
 # A universe of more pieces than this costs more than it saves.
 _MOST_PIECES: Final = 64
 # Pairs of moved NAT rules looked at before order is taken to matter.
@@ -98,11 +104,7 @@ def _partitions(before: Policy, after: Policy, hook: Hook, region: Sequence[Matc
 
 
 def _boxes(partitions: list[Partition], leaf: int) -> list[Box]:
-    raw = [
-        (partition.space, islice(partition.boxes(leaf), MAX_REGIONS))
-        for partition in partitions
-        if partition.count(leaf)
-    ]
+    raw = [(partition.space, partition.boxes(leaf)) for partition in partitions if partition.count(leaf)]
     return read_boxes(raw, leans=_LEANS.get(leaf, ""))
 
 
@@ -179,8 +181,9 @@ def _reached(policy: Policy, hook: Hook) -> set[str]:
 
 
 def _changed_in_chain(key: str, old: Sequence[Rule], new: Sequence[Rule], out: ChangedRules) -> None:
-    old_names = [rule_signature(rule) for rule in old]
-    new_names = [rule_signature(rule) for rule in new]
+    numbers: dict[Signature, int] = {}  # what a rule means is hashed once: it is deep
+    old_names = [numbers.setdefault(rule_signature(rule), len(numbers)) for rule in old]
+    new_names = [numbers.setdefault(rule_signature(rule), len(numbers)) for rule in new]
     head, tail = common_ends(old_names, new_names)
     old, old_names = old[head : len(old) - tail], old_names[head : len(old_names) - tail]
     new, new_names = new[head : len(new) - tail], new_names[head : len(new_names) - tail]
@@ -200,8 +203,8 @@ def _changed_in_chain(key: str, old: Sequence[Rule], new: Sequence[Rule], out: C
     out.matches[key] = [match for rule in suspects for match in rule.matches]
 
 
-def _pick(rules: Sequence[T], names: Sequence[Signature], wanted: Counter[Signature]) -> set[int]:
-    """Return which places of a list hold the wanted signatures, each as often as wanted, last ones first."""
+def _pick(rules: Sequence[T], names: Sequence[N], wanted: Counter[N]) -> set[int]:
+    """Return which places of a list hold the wanted names, each as often as wanted, last ones first."""
     left = Counter(wanted)
     places = set()
     for place in range(len(rules) - 1, -1, -1):

@@ -96,7 +96,7 @@ def _unmentioned(pattern: str, plain: set[str], patterns: list[str]) -> str:
 
 def interface_sets(policies: Iterable[Policy], hook: Hook) -> set[InterfaceSet]:
     """Return every interface set that a packet of the hook can meet."""
-    seen: set[InterfaceSet] = set()
+    seen: dict[int, InterfaceSet] = {}  # by identity: rules share their sets, and hashing them all costs more
     for policy in policies:
         todo = list(policy.hooks.get(hook, ()))
         chains = set(todo)
@@ -106,6 +106,6 @@ def interface_sets(policies: Iterable[Policy], hook: Hook) -> set[InterfaceSet]:
                     chains.add(rule.jump)
                     todo.append(rule.jump)
                 for match in rule.matches:
-                    seen.add(match.ingress)
-                    seen.add(match.egress)
-    return seen
+                    seen[id(match.ingress)] = match.ingress
+                    seen[id(match.egress)] = match.egress
+    return set(seen.values())

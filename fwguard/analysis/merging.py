@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from fwguard.analysis.partition import RawBox
+from fwguard.analysis.diagram import RawBox
 from fwguard.model.intervals import Pairs, lack, meet, normalised, touch
 
 # The dimensions of a box: all but the connection state.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 from fwguard.analysis.boxes import Box, read_boxes
+from fwguard.analysis.diagram import RawBox
 from fwguard.analysis.interfaces import InterfaceTable, interface_sets
-from fwguard.analysis.partition import MAY_OPEN, OPENS, UNCLEAR, Partition, RawBox
+from fwguard.analysis.partition import MAX_REGIONS, MAY_OPEN, OPENS, UNCLEAR, Partition
 from fwguard.analysis.program import DROP, Origin, Program, flatten
 from fwguard.analysis.space import ANYWHERE, Dim, Space, address_pairs
 from fwguard.model.address import ANY_ADDRESS, Family
@@ -16,8 +16,6 @@ from fwguard.model.intervals import Pairs
 from fwguard.model.policy import Hook, Policy
 
 _PERHAPS: Final = (MAY_OPEN, UNCLEAR)
-# Regions read of one kind and IP version.
-MAX_REGIONS: Final = 40_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +47,11 @@ def passes(
     possible: list[tuple[Space, list[RawBox]]] = []
     omitted = 0
     for partition in passing(policy, hook, box):
-        sure = list(islice(partition.boxes(OPENS), max_regions))
+        sure = partition.boxes(OPENS, max_regions)
         certain.append((partition.space, sure))
-        maybe = list(islice((raw for leaf in _PERHAPS for raw in partition.boxes(leaf)), max_regions))
+        maybe = [raw for leaf in _PERHAPS for raw in partition.boxes(leaf, max_regions)]
         possible.append((partition.space, sure + maybe))
-        omitted += sum(partition.count(leaf) for leaf in (OPENS, *_PERHAPS)) - len(sure) - len(maybe)
+        omitted += sum(max(0, partition.count(leaf) - max_regions) for leaf in (OPENS, *_PERHAPS))
     return Passing(tuple(read_boxes(certain)), tuple(read_boxes(possible)), omitted)
 
 

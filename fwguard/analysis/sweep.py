@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fwguard.analysis.space import WHOLE, SetTable
-from fwguard.model.intervals import Pair
+from fwguard.model.intervals import Pair, Pairs
 
 Piece = tuple[list[int], list[Pair]]
 
 
 def sweep(
-    table: SetTable, sets: Sequence[tuple[int, ...]], dim: int, items: Sequence[int]
+    table: SetTable,
+    sets: Sequence[tuple[int, ...]],
+    dim: int,
+    items: Sequence[int],
+    spans: Pairs | None = None,
 ) -> tuple[list[int], list[Piece]]:
     """Return the items that hold all over the dimension, and its pieces by the others that hold there.
 
+    Only the pieces within `spans`, where they are given.
     Each piece is (items, unordered; intervals, ascending). Pieces in which the same sets hold are one.
     Cost: the cuts, and for each piece the items that hold there.
     """
@@ -27,14 +32,15 @@ def sweep(
         for low, high in table.pairs[number]:
             events.setdefault(low, []).append(number)
             events.setdefault(high + 1, []).append(~number)
-    for low, high in table.universe:
+    universe = spans or table.universe
+    for low, high in universe:
         events.setdefault(low, [])
         events.setdefault(high + 1, [])
     points = sorted(events)
     pieces: dict[frozenset[int], list[Pair]] = {}
     active: set[int] = set()
-    spans = iter(table.universe)
-    low, high = next(spans)
+    left = iter(universe)
+    low, high = next(left)
     for place, point in enumerate(points):
         for number in events[point]:
             if number < 0:
@@ -42,7 +48,7 @@ def sweep(
             else:
                 active.add(number)
         if point > high:
-            following = next(spans, None)
+            following = next(left, None)
             if following is None:
                 break
             low, high = following

@@ -112,7 +112,9 @@ def parse_span(text: str) -> tuple[int, int, int]:
 
 def show_address(version: int, number: int) -> str:
     """Write one address of the given IP version (RFC 5952 for IPv6)."""
-    return str(ipaddress.IPv4Address(number) if version == 4 else ipaddress.IPv6Address(number))
+    if version == 4:
+        return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    return str(ipaddress.IPv6Address(number))
 
 
 def show_span(version: int, low: int, high: int) -> str:
