@@ -181,14 +181,13 @@ def _reached(policy: Policy, hook: Hook) -> set[str]:
 
 
 def _changed_in_chain(key: str, old: Sequence[Rule], new: Sequence[Rule], out: ChangedRules) -> None:
+    head, tail = common_ends([rule_signature(rule) for rule in old], [rule_signature(rule) for rule in new])
+    old, new = old[head : len(old) - tail], new[head : len(new) - tail]
+    if not old and not new:
+        return
     numbers: dict[Signature, int] = {}  # what a rule means is hashed once: it is deep
     old_names = [numbers.setdefault(rule_signature(rule), len(numbers)) for rule in old]
     new_names = [numbers.setdefault(rule_signature(rule), len(numbers)) for rule in new]
-    head, tail = common_ends(old_names, new_names)
-    old, old_names = old[head : len(old) - tail], old_names[head : len(old_names) - tail]
-    new, new_names = new[head : len(new) - tail], new_names[head : len(new_names) - tail]
-    if not old and not new:
-        return
     gone, come = Counter(old_names) - Counter(new_names), Counter(new_names) - Counter(old_names)
     removed = _pick(old, old_names, gone)
     added = _pick(new, new_names, come)

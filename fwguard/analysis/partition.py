@@ -61,12 +61,26 @@ _MOST_WANTED: Final = 64
 MAX_REGIONS: Final = 40_000
 
 
+class _Found(Exception):
+    """Ends the search of someone who asks only whether anything differs."""
+
+    def __init__(self, leaf: int) -> None:
+        self.leaf = leaf
+
+
 class Partition:
     """The diagram of where `after` lets a new connection pass that `before` does not, and the reverse."""
 
     def __init__(
-        self, space: Space, before: Program, after: Program, *, max_splits: int = MAX_SPLITS
+        self,
+        space: Space,
+        before: Program,
+        after: Program,
+        *,
+        max_splits: int = MAX_SPLITS,
+        until_found: bool = False,
     ) -> None:
+        """Compare inside a space; `until_found` stops at the first region that differs, `root` being its leaf."""
         self.space = space
         self.border = len(before.op)
         self.lists = lists = Sublists(space, before, after)
@@ -77,7 +91,11 @@ class Partition:
         self._solved: dict[tuple[int, int, int], int] = {}
         left = lists.enter(0, lists.trim(range(self.border), 0))
         right = lists.enter(0, lists.trim(range(self.border, len(self.op)), 0))
-        self.root = self._solve(0, left, right)
+        self._until_found = until_found
+        try:
+            self.root = self._solve(0, left, right)
+        except _Found as found:
+            self.root = found.leaf
 
     def _solve(self, level: int, left: int, right: int) -> int:
         """Return the diagram of a region, given the sublists of both policies that are left in it."""
@@ -95,6 +113,8 @@ class Partition:
         if answer is None:
             solve = self._leaf if deeper == LEVELS else self._split
             answer = self._solved[question] = solve(deeper, left, right)
+            if self._until_found and answer != SAME:
+                raise _Found(answer)
         return answer
 
     def _leaf(self, level: int, one: int, other: int) -> int:

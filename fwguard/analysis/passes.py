@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from fwguard.analysis.boxes import Box, read_boxes
 from fwguard.analysis.diagram import RawBox
 from fwguard.analysis.interfaces import InterfaceTable, interface_sets
-from fwguard.analysis.partition import MAX_REGIONS, MAY_OPEN, OPENS, UNCLEAR, Partition
+from fwguard.analysis.partition import MAX_REGIONS, MAY_OPEN, OPENS, SAME, UNCLEAR, Partition
 from fwguard.analysis.program import DROP, Origin, Program, flatten
 from fwguard.analysis.space import ANYWHERE, Dim, Space, address_pairs
 from fwguard.model.address import ANY_ADDRESS, Family
@@ -55,18 +56,25 @@ def passes(
     return Passing(tuple(read_boxes(certain)), tuple(read_boxes(possible)), omitted)
 
 
+def may_pass(policy: Policy, hook: Hook, box: Box) -> bool:
+    """Tell whether anything of a box passes, or may pass."""
+    return any(partition.root != SAME for partition in _compared(policy, hook, box, until_found=True))
+
+
 def passing(policy: Policy, hook: Hook, box: Box) -> list[Partition]:
     """Compare the policy with one that blocks all, inside a box, each IP version apart."""
+    return list(_compared(policy, hook, box))
+
+
+def _compared(policy: Policy, hook: Hook, box: Box, *, until_found: bool = False) -> Iterator[Partition]:
     sets = interface_sets((policy,), hook) | {box.ingress, box.egress}
     table = InterfaceTable.of(sets)
-    partitions = []
     for family in (Family.V4, Family.V6):
         space = Space.of(hook, family, table, universe_of(box, family, table))
         if not space.is_empty:
             closed = Program(space)
             closed.add(ANYWHERE, DROP, Origin("", None, 0))
-            partitions.append(Partition(space, closed, flatten(policy, space)))
-    return partitions
+            yield Partition(space, closed, flatten(policy, space), until_found=until_found)
 
 
 def universe_of(box: Box, family: Family, table: InterfaceTable) -> dict[Dim, Pairs]:

@@ -19,6 +19,7 @@ from fwguard.model.policy import Hook, Policy
 _ANSWERS: Final = {ACCEPT: Answer.ACCEPT, DROP: Answer.DROP, REJECT: Answer.REJECT}
 _VERBS: Final = {ACCEPT: "accepts", DROP: "drops", REJECT: "rejects", SKIP: "lets pass"}
 _MOST_WORDS: Final = 200
+_MOST_KEPT: Final = 20_000
 # Bits of what may happen.
 _PASS: Final = 1
 _BLOCK: Final = 2
@@ -181,19 +182,40 @@ class Judge:
 
 
 class _Prepared:
-    """One flattened program and its classifier; verdicts by the set of items that hold a packet."""
+    """One flattened program and its classifier; verdicts by the item that decides."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.classifier = Classifier(program.space, program.sets)
         self._known: dict[int, Verdict] = {}
+        self._doubtful: dict[int, Verdict] = {}
 
     def verdict(self, point: Point) -> Verdict:
-        """Return the verdict of the packet at a point of the space."""
+        """Return the verdict of the packet at a point of the space.
+
+        The items that hold it are walked one bit after the other: the first ones decide nearly always.
+        """
         mask = self.classifier.mask(point)
-        known = self._known.get(mask)
+        ops, unknown, targets = self.program.op, self.program.unknown, self.program.target
+        left, passed = mask, 0
+        while True:
+            step = (left & -left).bit_length()
+            item = passed + step - 1
+            if unknown[item]:
+                return self._in_doubt(mask)
+            if ops[item] != SKIP:
+                break
+            left >>= targets[item] - passed
+            passed = targets[item]
+        known = self._known.get(item)
         if known is None:
-            if len(self._known) > 100_000:
-                self._known.clear()
-            known = self._known[mask] = judge(self.program, bits(mask))
+            known = self._known[item] = judge(self.program, (item,))
+        return known
+
+    def _in_doubt(self, mask: int) -> Verdict:
+        known = self._doubtful.get(mask)
+        if known is None:
+            if len(self._doubtful) > _MOST_KEPT:
+                self._doubtful.clear()
+            known = self._doubtful[mask] = judge(self.program, bits(mask))
         return known

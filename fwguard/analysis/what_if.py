@@ -13,7 +13,7 @@ from fwguard.analysis.difference import Difference
 from fwguard.analysis.exposure import is_public, outside_interfaces
 from fwguard.analysis.interfaces import InterfaceTable, interface_sets
 from fwguard.analysis.partition import OPENS, SAME
-from fwguard.analysis.passes import passing, universe_of
+from fwguard.analysis.passes import may_pass, passing, universe_of
 from fwguard.analysis.program import flatten
 from fwguard.analysis.reach import Reach
 from fwguard.analysis.space import Space
@@ -173,7 +173,7 @@ def _reached(policy: Policy, box: Box) -> bool:
     """Tell whether anything from outside may reach the target today, on any service."""
     source = ANY_ADDRESS.of_family(box.families)
     whole = Box(hook=box.hook, ingress=_ingress(policy, box), source=source, target=box.target)
-    return any(partition.root != SAME for partition in passing(policy, box.hook, whole))
+    return may_pass(policy, box.hook, whole)
 
 
 def without(boxes: Iterable[Box], taken: Iterable[Box]) -> list[Box]:
