@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Final
 
 from fwguard.analysis.space import WHOLE, Dim, Space
 from fwguard.model.intervals import Pairs
 
 Point = tuple[int, ...]
+_SOME: Final = re.compile(rb"[^\0]")
+_PLACES: Final = tuple(tuple(place for place in range(8) if byte >> place & 1) for byte in range(256))
 
 
 class Classifier:
@@ -78,11 +82,10 @@ def _any_of(starts: list[int], masks: list[int], pairs: Pairs) -> int:
 def bits(mask: int) -> list[int]:
     """Return the places of the bits that are set, ascending."""
     out = []
-    digits = bin(mask)[:1:-1]
-    place = digits.find("1")
-    while place >= 0:
-        out.append(place)
-        place = digits.find("1", place + 1)
+    for found in _SOME.finditer(mask.to_bytes((mask.bit_length() + 7) >> 3, "little")):
+        first = found.start() << 3
+        for place in _PLACES[found[0][0]]:
+            out.append(first + place)
     return out
 
 

@@ -87,7 +87,7 @@ def _is_last_word(policy: Policy, hook: Hook, chain: str) -> bool:
 def _exposed(program: Program, item: int, far: set[int]) -> tuple[str, str, dict[str, str]] | None:
     space, sets = program.space, program.sets[item]
     new_only = [pair for pair in space.tables[Dim.STATE].pairs[sets[Dim.STATE]] if pair[0] == 0]
-    pairs = [space.tables[dim].pairs[sets[dim]] for dim in Dim]
+    pairs = [table.pairs[number] for table, number in zip(space.tables, sets, strict=True)]
     ingress = {n for low, high in pairs[Dim.INGRESS] for n in range(low, high + 1)}
     if not new_only or not ingress & far:
         return None

@@ -26,6 +26,7 @@ _MOST_CULPRITS: Final = 12
 MAX_SPLITS_OF_RULE: Final = 1_500
 MAX_SPLITS: Final = 60_000
 _MOST_TRIED: Final = 12
+_DIMS: Final = range(len(Dim))
 
 
 class Reach:
@@ -60,7 +61,7 @@ class _Search:
         self.sets, self.op, self.target = program.sets, program.op, program.target
         self.unknown = program.unknown
         self.keys: list[RuleKey] = [(origin.chain, origin.place) for origin in program.origin]
-        self.narrow = [sum(1 << dim for dim in Dim if sets[dim] != WHOLE) for sets in program.sets]
+        self.narrow = [sum(1 << dim for dim in _DIMS if sets[dim] != WHOLE) for sets in program.sets]
         self.all_dims = (1 << len(Dim)) - 1
         self.classifier = Classifier(program.space, program.sets)
         self.ends = dict.fromkeys((ACCEPT, DROP, REJECT, SKIP, MARK), 0)
@@ -100,7 +101,7 @@ class _Search:
         """Judge the packets at the ends of what two items share."""
         tables = self.program.space.tables
         low, high = [], []
-        for dim in Dim:
+        for dim in _DIMS:
             table = tables[dim]
             number = table.meet(self.sets[item][dim], self.sets[other][dim])
             if number == WHOLE:
@@ -198,13 +199,13 @@ class _Search:
         for item in items:
             left |= self.narrow[item]
         left &= dims
-        for dim in Dim:
+        for dim in _DIMS:
             if left >> dim & 1:
                 numbers = [self.sets[item][dim] for item in items]
                 whole = numbers.count(WHOLE)
                 price = (whole + 1) * len(set(numbers))
                 if price < cost:
-                    best, cost = int(dim), price
+                    best, cost = dim, price
         return best
 
     def _leaf(self, items: list[int], only: RuleKey | None = None) -> None:
