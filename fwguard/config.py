@@ -52,6 +52,7 @@ class Settings:
     lmtp_port: int = field(default=8024, metadata={"low": 0, "high": 65535})
     max_mail_bytes: int = field(default=25 << 20, metadata={"low": 1 << 16, "high": 1 << 28})
     mail_retry_s: int = field(default=60, metadata={"low": 1, "high": 86400})
+    mail_lease_s: int = field(default=120, metadata={"low": 5, "high": 3600})
 
     poll_s: int = field(default=30, metadata={"low": 1, "high": 86400})
     confirm_s: int = field(default=60, metadata={"low": 5, "high": 3600})
@@ -64,6 +65,8 @@ class Settings:
     breaker_percent: int = field(default=10, metadata={"low": 1, "high": 100})
     keep_readings: int = field(default=200, metadata={"low": 1, "high": 100_000})
     checkpoint_s: int = field(default=3600, metadata={"low": 10, "high": 604_800})
+    hypervisors: tuple[str, ...] = ()  # "libvirt:URI" or "file:PATH": which servers run (clause 4)
+    hypervisors_s: int = field(default=30, metadata={"low": 1, "high": 86400})
     workers: int = field(default=4, metadata={"low": 1, "high": 256})
 
     def __post_init__(self) -> None:

@@ -35,6 +35,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "firewall": ("fwguard.cli.firewall", "List, read, approve, compare and restore client firewalls."),
     "request": ("fwguard.cli.request", "Ask for openings, decide on them, follow them."),
     "case": ("fwguard.cli.case", "List and show cases."),
+    "address": ("fwguard.cli.address", "Give addresses, take them back, say who had one when."),
+    "register": ("fwguard.cli.register", "The register of IRC, proxies and video chat."),
     "audit": ("fwguard.cli.audit", "List, prove and export the log."),
     "lab": ("fwguard.cli.lab", "A whole hosting platform on this machine."),
     "demo": ("fwguard.cli.demo", "The lab and its controller, with one command."),

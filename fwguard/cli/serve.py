@@ -19,7 +19,7 @@ from fwguard.config import Settings, load_settings
 from fwguard.devices.open import open_watcher
 from fwguard.devices.protocol import Watcher
 from fwguard.errors import DeviceError, InputError
-from fwguard.flows import guard, intake, posting, reviewing
+from fwguard.flows import guard, intake, posting, reviewing, service_life
 from fwguard.flows.house import House, free_locks_of_the_dead, open_house
 from fwguard.flows.sweeping import sweep
 from fwguard.listen.lmtp import Envelope, LmtpDoor
@@ -85,6 +85,7 @@ class Controller:
             "ticket": bound(reviewing.look),
             "mail": bound(intake.look),
             "outbox": bound(posting.look),
+            "addresses": bound(service_life.look),
             "checkpoint": self._checkpoint,
         }
 
@@ -144,6 +145,7 @@ def command(no_portal: bool, ready_file: Path | None) -> None:
     signal.signal(signal.SIGINT, on_signal)
     controller.start()
     controller.work.poke("checkpoint", "", after_s=5.0)
+    controller.work.poke("addresses", "", after_s=1.0)
     server = None
     if not no_portal:
         from fwguard.web.app import create_app

@@ -19,7 +19,9 @@ from fwguard.devices.open import open_device
 from fwguard.devices.protocol import Endpoint
 from fwguard.devices.sessions import Sessions
 from fwguard.errors import ConflictError
+from fwguard.model.machine_state import AddressRules
 from fwguard.model.risk import RiskWeights
+from fwguard.rules.addresses import read_address_rules
 from fwguard.rules.clauses import Clause, digest_of, read_clauses
 from fwguard.store.connection import Store
 from fwguard.store.inventory import FirewallRow, device_secret
@@ -36,6 +38,7 @@ class Rulebook:
     policy: ApprovalPolicy
     calendar: Calendar
     weights: RiskWeights
+    addresses: AddressRules
     digest: str
 
 
@@ -47,6 +50,7 @@ def read_rulebook(rules: Path, approvals: Path) -> Rulebook:
         policy=policy,
         calendar=load_calendar(approvals),
         weights=RiskWeights.from_mapping(policy.risk),
+        addresses=read_address_rules(rules),
         digest=digest_of(rules, approvals),
     )
 

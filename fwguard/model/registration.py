@@ -14,6 +14,7 @@ from fwguard.model.ports import SCTP, TCP, UDP, show_protocol
 
 LONGEST: Final = timedelta(days=3660)
 MOST_LETTERS: Final = 2000
+MOST_PORTS: Final = 1024
 PROTOCOLS: Final = (TCP, UDP, SCTP)
 
 
@@ -63,7 +64,10 @@ def next_state(state: RegistrationState, event: RegistrationEvent) -> Registrati
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """What is asked: `software` on `ports` of `server` until `ends_at` (aware). `reason` is the client's own."""
+    """What is asked: `software` on `ports` of `server` until `ends_at` (aware). `reason` is the client's own.
+
+    Without ports it is meant on every port by which such software is known.
+    """
 
     server: str
     software: Software
@@ -75,8 +79,8 @@ class Registration:
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
             raise InputError(f"protocol {show_protocol(self.protocol)}", expected="tcp, udp or sctp")
-        if not self.ports:
-            raise InputError("no port", expected="one or more ports, as in 6667 or 6660-6669")
+        if self.ports.size > MOST_PORTS:
+            raise InputError(f"{self.ports.size} ports", expected=f"at most {MOST_PORTS}")
         if self.ends_at.tzinfo is None:
             raise InputError(f"end {self.ends_at} without a time zone", expected="2026-12-31T23:59:59Z")
         if not self.reason.strip() or len(self.reason) > MOST_LETTERS:

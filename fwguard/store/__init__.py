@@ -10,6 +10,9 @@
     tickets.py       tickets, moves, editors, approvals; numbers.py gives T-2026-0001
     openings.py      openings and their holders; asks.py writes asks and changes as JSON
     cases.py         cases, moves, evidence
+    pools.py         prefixes to give addresses from; addresses.py who held which when
+    machine_states.py  which servers run, and who says so
+    registrations.py the register of clause 7.5
     warrants.py      the right to write, once
     mail.py          mail in (raw), outbox
     locks.py jobs.py one hand on a device; when to look

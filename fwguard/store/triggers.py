@@ -31,6 +31,42 @@ _HAS_DECIDED: Final = """
     EXISTS (SELECT 1 FROM approvals a WHERE a.ticket_id = NEW.ticket_id AND a.user_id = NEW.user_id)
 """
 
+_OVERLAP: Final = "another pool has an address of this one"
+_COOLS: Final = "the address is held or cools"
+_HISTORY: Final = "who held an address when is history"
+_ASKED: Final = "who asked for a registration, and for what, never changes"
+# SQLite sorts text by its bytes; PostgreSQL does when it is told to.
+_POOLS_OVERLAP: Final = """
+    EXISTS (SELECT 1 FROM address_pools p
+            WHERE p.version = NEW.version AND p.first {c} <= NEW.last {c} AND p.last {c} >= NEW.first {c})
+"""
+# What its last holder gave back may go back to that holder at once; nobody's reservation waits for nothing.
+_HOLDING_COOLS: Final = """
+    EXISTS (SELECT 1 FROM address_holdings h
+            WHERE h.address = NEW.address
+              AND (h.ended_at > NEW.since
+                   OR (h.free_at > NEW.since AND NEW.manner <> 'reserved'
+                       AND (h.server_id {differs} NEW.server_id OR h.firewall_id {differs} NEW.firewall_id))))
+"""
+_HOLDING_KEEPS: Final = (
+    "address",
+    "version",
+    "pool_id",
+    "server_id",
+    "firewall_id",
+    "client_id",
+    "manner",
+    "why",
+    "since",
+)
+_REGISTRATION_KEEPS: Final = (
+    "number", "client_id", "server_id", "software", "protocol", "ports", "reason", "requester_id", "requested_at",
+)  # fmt: skip
+
+
+def _moved(columns: tuple[str, ...], differs: str) -> str:
+    return " OR ".join(f"OLD.{column} {differs} NEW.{column}" for column in columns)
+
 
 def install_triggers(connection: Connection) -> None:
     """Make every trigger anew."""
@@ -74,6 +110,8 @@ def _sqlite() -> list[str]:
         "tickets_same_requester", "BEFORE UPDATE", "tickets",
         "OLD.requester_id IS NOT NEW.requester_id OR OLD.contact_id IS NOT NEW.contact_id", _REQUESTER,
     )  # fmt: skip
+    for name, when, table, condition, message in _of_addresses(differs="IS NOT", collation=""):
+        trigger(name, when, table, condition, message)
     return out
 
 
@@ -102,4 +140,33 @@ def _postgresql() -> list[str]:
         "(OLD.requester_id, OLD.contact_id) IS DISTINCT FROM (NEW.requester_id, NEW.contact_id)",
         _REQUESTER,
     )  # fmt: skip
+    for name, when, table, condition, message in _of_addresses(
+        differs="IS DISTINCT FROM", collation='COLLATE "C"'
+    ):
+        trigger(name, when, table, condition, message)
     return out
+
+
+def _of_addresses(*, differs: str, collation: str) -> list[tuple[str, str, str, str, str]]:
+    """Return name, moment, table, condition and message of the triggers about addresses and the register."""
+    changed = _moved(_HOLDING_KEEPS, differs)
+    return [
+        ("address_pools_apart", "BEFORE INSERT", "address_pools", _POOLS_OVERLAP.format(c=collation), _OVERLAP),
+        (
+            "address_pools_same_prefix", "BEFORE UPDATE", "address_pools",
+            _moved(("version", "prefix", "first", "last"), differs), _OVERLAP,
+        ),
+        (
+            "address_holdings_cooled", "BEFORE INSERT", "address_holdings",
+            _HOLDING_COOLS.format(differs=differs), _COOLS,
+        ),
+        (
+            "address_holdings_same_holder", "BEFORE UPDATE", "address_holdings",
+            f"OLD.ended_at IS NOT NULL OR {changed}", _HISTORY,
+        ),
+        ("address_holdings_no_delete", "BEFORE DELETE", "address_holdings", "1 = 1", _HISTORY),
+        (
+            "registrations_same_request", "BEFORE UPDATE", "registrations", _moved(_REGISTRATION_KEEPS, differs),
+            _ASKED,
+        ),
+    ]  # fmt: skip

@@ -12,16 +12,20 @@ from sqlalchemy import Boolean, Column, Integer, LargeBinary, Table, select, typ
 from sqlalchemy.orm import Session
 from sqlalchemy.types import NullType
 
+from fwguard.store.addresses import HoldingRow
 from fwguard.store.approved import BaselineRow
 from fwguard.store.audit import GENESIS, AuditRow, Entry
 from fwguard.store.base import Base, UtcDateTime, content_sha256, time_text
 from fwguard.store.cases import EvidenceRow
 from fwguard.store.checkpoints import Checkpoint
+from fwguard.store.registrations import RegistrationRow
 from fwguard.store.tickets import ApprovalRow
 from fwguard.store.triggers import missing_triggers
 from fwguard.store.warrants import WarrantRow
 
-SEALED: Final[tuple[type[Base], ...]] = (BaselineRow, ApprovalRow, WarrantRow, EvidenceRow)
+SEALED: Final[tuple[type[Base], ...]] = (
+    BaselineRow, ApprovalRow, WarrantRow, EvidenceRow, HoldingRow, RegistrationRow,
+)  # fmt: skip
 PURGES: Final = "retention:evidence:purge"  # the entry after which a row may be gone
 MAX_FINDINGS: Final = 1000
 _CHUNK_ROWS: Final = 500
@@ -61,8 +65,8 @@ class _Vouched:
 def verify(session: Session, checkpoints: Iterable[Checkpoint] = ()) -> AuditReport:
     """Check the whole log against itself, its rows, its triggers and earlier checkpoints.
 
-    Cost: one pass over the log and over every baseline, approval, warrant and evidence; memory for one
-    digest a row. Run it in `store.reading()`, which sees one moment.
+    Cost: one pass over the log and over every sealed row; memory for one digest a row. Run it in
+    `store.reading()`, which sees one moment.
     """
     findings: list[Finding] = []
     vouched: dict[str, _Vouched] = {}

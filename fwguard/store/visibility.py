@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnClause, ColumnElement, TextClause, event, false, select, true
+from sqlalchemy import Column, ColumnClause, ColumnElement, TextClause, event, false, or_, select, true
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.sql import visitors
 
 from fwguard.errors import NotAllowedError
+from fwguard.store.addresses import HoldingRow
 from fwguard.store.approved import BaselineRow, ReadingRow
 from fwguard.store.audit import StoreSession
 from fwguard.store.base import Base
 from fwguard.store.cases import CaseMoveRow, CaseRow, EvidenceRow
 from fwguard.store.inventory import FirewallRow, PublicAddressRow, ServerAddressRow, ServerRow
+from fwguard.store.machine_states import MachineStateRow
 from fwguard.store.mail import MailInRow, OutboxRow
 from fwguard.store.openings import HolderRow, OpeningRow
 from fwguard.store.people import ClientRow, ContactRow, RoleRow, UserRow
+from fwguard.store.registrations import RegistrationRow
 from fwguard.store.tickets import ApprovalRow, TicketMoveRow, TicketRow
 
 _CLIENT: Final = "fwguard_client_id"
@@ -32,6 +35,14 @@ def _through(column: Any, parent: type[Base]) -> Callable[[int], ColumnElement[b
         return result
 
     return criterion
+
+
+def _of_machines(client_id: int) -> ColumnElement[bool]:
+    """Return the criterion of rows that belong to a client's server or firewall."""
+    return or_(
+        _through(MachineStateRow.server_id, ServerRow)(client_id),
+        _through(MachineStateRow.firewall_id, FirewallRow)(client_id),
+    )
 
 
 # A table that does not stand here cannot be read by a limited session at all.
@@ -56,6 +67,9 @@ VISIBLE: Final[Mapping[type[Base], Callable[[int], ColumnElement[bool]]]] = {
     EvidenceRow: _through(EvidenceRow.case_id, CaseRow),
     MailInRow: lambda client_id: MailInRow.client_id == client_id,
     OutboxRow: lambda client_id: OutboxRow.client_id == client_id,
+    HoldingRow: lambda client_id: HoldingRow.client_id == client_id,
+    MachineStateRow: _of_machines,
+    RegistrationRow: lambda client_id: RegistrationRow.client_id == client_id,
 }
 
 

@@ -104,7 +104,9 @@ def test_opening_a_store_again_leaves_the_locks_of_the_first(tmp_path: Path) -> 
     with first.reading() as session:
         session.execute(text("SELECT count(*) FROM clients"))
     make_engine(url).dispose()
-    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM clients').close()"
+    other = (
+        "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM clients').close()"
+    )
     subprocess.run([sys.executable, "-c", other, str(tmp_path / "fwguard.sqlite")], check=True, timeout=30)
     assert (tmp_path / "fwguard.sqlite-wal").exists()
     first.dispose()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,15 +10,21 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from fwguard.model.case import CaseKind
+from fwguard.model.pool import Pool
+from fwguard.model.ports import TCP, parse_ports
+from fwguard.model.registration import Registration, Software
 from fwguard.model.snapshot import Snapshot
 from fwguard.model.ticket import TicketEvent
 from fwguard.model.warrant import Ground
 from fwguard.store import Store
+from fwguard.store.addresses import Ending, Manner, begin_holding, end_holding
 from fwguard.store.approved import approve_baseline
 from fwguard.store.cases import EvidenceRow, add_evidence, open_case, purge_evidence
 from fwguard.store.checkpoints import checkpoint, load_signing_key
-from fwguard.store.inventory import firewall_named
+from fwguard.store.inventory import firewall_named, server_named
 from fwguard.store.people import user_named
+from fwguard.store.pools import add_pool
+from fwguard.store.registrations import add_registration, decide_registration
 from fwguard.store.tickets import Channel, TicketKind, approve, move, open_ticket, set_analysis
 from fwguard.store.triggers import FROZEN
 from fwguard.store.verify import AuditReport, verify
@@ -70,6 +76,30 @@ def full(house: Store) -> Store:
             session, ground=Ground.BASELINE, clause="7.1.1", author="system", reason="drift",
             subject="firewall:fw-acme", before="0" * 64, after="1" * 64, at=NOW,
         )  # fmt: skip
+        pool = add_pool(session, Pool(name="p4", prefix="198.51.100.0/29"), actor="system", why="w", at=NOW)
+        holding = begin_holding(
+            session, pool, "198.51.100.1", server_named(session, "web-acme"), manner=Manner.ALLOCATED,
+            actor="user:olga", why="in service", at=NOW,
+        )  # fmt: skip
+        end_holding(
+            session,
+            holding,
+            Ending.RELEASED,
+            actor="user:olga",
+            why="over",
+            at=NOW,
+            free_at=NOW + timedelta(9),
+        )
+        asked = Registration(
+            server="web-acme", software=Software.IRC, protocol=TCP, ports=parse_ports("6697"),
+            ends_at=NOW + timedelta(days=9), reason="chat",
+        )  # fmt: skip
+        registration = add_registration(
+            session, asked, server_named(session, "web-acme"), user_named(session, "ann-acme"), source="portal", at=NOW
+        )  # fmt: skip
+        decide_registration(
+            session, registration, user_named(session, "bob"), grant=True, why="fine", source="portal", at=NOW
+        )
     with house.session() as session:
         use_warrant(session, warrant, at=NOW)
         end_warrant(session, warrant.id, outcome="confirmed", at=NOW)
@@ -89,13 +119,18 @@ def _break_in(session: Session) -> None:
         else:
             session.execute(text(f"DROP TRIGGER {table}_no_update"))
             session.execute(text(f"DROP TRIGGER {table}_no_delete"))
+    for table, trigger in (("address_holdings", "same_holder"), ("registrations", "same_request")):
+        if session.get_bind().dialect.name == "postgresql":
+            session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
+        else:
+            session.execute(text(f"DROP TRIGGER {table}_{trigger}"))
 
 
 def test_an_untouched_store_is_whole(full: Store) -> None:
     """Every record is vouched for by an entry, and every entry's record is as it was."""
     report = _report(full)
     assert () == report.findings
-    assert 5 == report.records
+    assert 7 == report.records
 
 
 # Table, its key column, and every column that could be altered with a value of its type.
@@ -125,6 +160,13 @@ ALTERED = [
     ("warrants", "outcome", "NULL"),
     ("warrants", "used_at", "'2026-03-04T05:06:08.000009+00:00'"),
     ("evidence", "kind", "'packets'"),
+    ("address_holdings", "server_id", "(SELECT id FROM servers WHERE name = 'web-bold')"),
+    ("address_holdings", "since", "'2026-03-04T05:06:07.000000+00:00'"),
+    ("address_holdings", "free_at", "ended_at"),
+    ("address_holdings", "why", "'in servicE'"),
+    ("registrations", "ports", "'1-1000'"),
+    ("registrations", "ends_at", "'2027-03-04T05:06:07.000000+00:00'"),
+    ("registrations", "decider_id", "(SELECT id FROM users WHERE username = 'eve')"),
     ("evidence", "sha256", f"'{'5' * 64}'"),
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,17 +15,24 @@ from fwguard.model.address import AddressSet
 from fwguard.model.case import CaseEvent, CaseKind
 from fwguard.model.change import Change
 from fwguard.model.inventory import Language
+from fwguard.model.machine_state import MachineState
+from fwguard.model.pool import Pool
 from fwguard.model.ports import TCP, parse_ports
+from fwguard.model.registration import Registration, Software
 from fwguard.model.snapshot import Snapshot
 from fwguard.model.ticket import Ask, TicketEvent
 from fwguard.store import Store
+from fwguard.store.addresses import Manner, begin_holding
 from fwguard.store.approved import approve_baseline, record_reading
 from fwguard.store.base import Base
 from fwguard.store.cases import add_evidence, move_case, open_case
 from fwguard.store.inventory import FirewallRow, firewall_named, server_named
+from fwguard.store.machine_states import set_state
 from fwguard.store.mail import MailInRow, MailState, keep_mail, queue_mail, settle_mail
 from fwguard.store.openings import add_opening, hold_opening
 from fwguard.store.people import ClientRow, UserRow, client_named, user_named
+from fwguard.store.pools import add_pool
+from fwguard.store.registrations import add_registration
 from fwguard.store.tables import METADATA
 from fwguard.store.tickets import Channel, TicketKind, TicketRow, approve, move, open_ticket, set_analysis
 from fwguard.store.visibility import VISIBLE, limit_to_client
@@ -76,6 +83,25 @@ def _live(session: Session, client: str) -> None:
         at=NOW,
         client_id=client_id,
     )
+    pool = add_pool(
+        session, Pool(name=client, prefix=f"198.51.100.{client_id * 8}/29"), actor="system", why="w", at=NOW
+    )
+    row = begin_holding(
+        session, pool, f"198.51.100.{client_id * 8 + 1}", firewall, manner=Manner.ALLOCATED, actor="system",
+        why="w", at=NOW,
+    )  # fmt: skip
+    assert row.client_id == client_id
+    set_state(
+        session, server, MachineState.RUNNING, since=NOW, source="file:x", actor="system", why="w", at=NOW
+    )
+    set_state(
+        session, firewall, MachineState.RUNNING, since=NOW, source="file:x", actor="system", why="w", at=NOW
+    )
+    asked = Registration(
+        server=server.name, software=Software.IRC, protocol=TCP, ports=parse_ports("6697"),
+        ends_at=NOW + timedelta(days=9), reason="chat",
+    )  # fmt: skip
+    add_registration(session, asked, server, user_named(session, f"ann-{client}"), source="portal", at=NOW)
 
 
 @pytest.fixture
