@@ -6,7 +6,6 @@ while it connects, and keeps whatever the far side sends. A request here goes ou
 
 from __future__ import annotations
 
-import io
 import select
 import socket
 import threading
@@ -26,8 +25,9 @@ from ncclient.transport.ssh import SSHSession
 from ncclient.xml_ import to_ele
 
 from fwguard.devices.line import IDLE_S, open_line
+from fwguard.devices.login import ask_for_pinned_key, log_in
 from fwguard.devices.protocol import Endpoint
-from fwguard.errors import AuthenticationError, DeviceUnreachableError, HostKeyChangedError, InputError
+from fwguard.errors import DeviceUnreachableError
 
 HELLO_BYTES: Final = 1 << 20
 MESSAGE_BYTES: Final = 32 << 20
@@ -40,7 +40,6 @@ NOTHING: Final = (
     '<get-config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><source><running/></source>'
     '<filter type="subtree"/></get-config>'
 )
-KEY_TYPES: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
 class PinnedSession(SSHSession):  # type: ignore[misc]  # ncclient is untyped
@@ -91,21 +90,11 @@ class PinnedSession(SSHSession):  # type: ignore[misc]  # ncclient is untyped
 
     def _handshake(self, transport: paramiko.Transport) -> None:
         endpoint, started = self._endpoint, time.monotonic()
-        pinned_type, _, pinned_blob = endpoint.host_key.strip().partition(" ")
-        pinned_blob = pinned_blob.partition(" ")[0]
         transport.banner_timeout = transport.auth_timeout = endpoint.connect_s
-        options = transport.get_security_options()
-        # The pinned kind first, so that a device with several keys shows the one that we know.
-        options.key_types = sorted(options.key_types, key=lambda kind: not _is_kind(kind, pinned_type))
+        ask_for_pinned_key(transport, endpoint.host_key)
         try:
             transport.start_client(timeout=endpoint.connect_s)
-            shown = transport.get_remote_server_key()
-            if (shown.get_name(), shown.get_base64()) != (pinned_type, pinned_blob):
-                raise HostKeyChangedError(
-                    f"{self._name} shows {shown.get_name()} {shown.fingerprint}, not the pinned "
-                    f"{pinned_type} key: nothing was sent; find out why before pinning another"
-                )
-            transport.auth_publickey(endpoint.firewall.username, read_key(endpoint.private_key))
+            log_in(transport, endpoint, where=self._name)
             self._channel = transport.open_session(timeout=endpoint.connect_s)
             self._channel.settimeout(endpoint.answer_s)
             self._channel.invoke_subsystem("netconf")
@@ -113,8 +102,6 @@ class PinnedSession(SSHSession):  # type: ignore[misc]  # ncclient is untyped
             self._post_connect(endpoint.answer_s)
             self._first_answer(started + endpoint.connect_s + endpoint.answer_s)
             transport.sock.settimeout(IDLE_S)
-        except paramiko.AuthenticationException as error:
-            raise AuthenticationError(f"{self._name} rejects our key: {error}") from None
         except (paramiko.SSHException, NCClientError, OSError, EOFError) as error:
             took = time.monotonic() - started
             raise DeviceUnreachableError(
@@ -201,20 +188,3 @@ class PinnedSession(SSHSession):  # type: ignore[misc]  # ncclient is untyped
             return
         if self.is_alive() and self is not threading.current_thread():
             self.join(1.0)
-
-
-def _is_kind(offered: str, pinned: str) -> bool:
-    """An RSA key is offered under the names of its signatures (RFC 8332)."""
-    return offered == pinned or (pinned == "ssh-rsa" and offered.startswith("rsa-"))
-
-
-def read_key(text: str) -> paramiko.PKey:
-    """Read a private key in OpenSSH or PEM form. Raises InputError; the message holds nothing of it."""
-    for kind in KEY_TYPES:
-        try:
-            return kind.from_private_key(io.StringIO(text))
-        except (paramiko.SSHException, ValueError):
-            continue
-    raise InputError(
-        "our private key cannot be read", expected="an ed25519, ECDSA or RSA key without password"
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import threading
 import time
@@ -14,10 +13,10 @@ from typing import Final
 import paramiko
 
 from fwguard.devices.frame import MAX_BYTES
-from fwguard.devices.hostkey import check_host_key, parse_host_key
 from fwguard.devices.line import IDLE_S, open_line
+from fwguard.devices.login import ask_for_pinned_key, log_in
 from fwguard.devices.protocol import Endpoint
-from fwguard.errors import AuthenticationError, DeviceUnreachableError, InputError, PartialReadingError
+from fwguard.errors import DeviceUnreachableError, PartialReadingError
 
 MAX_STDERR_BYTES: Final = 8192
 _CHUNK: Final = 1 << 16
@@ -42,8 +41,6 @@ def open_transport(endpoint: Endpoint) -> paramiko.Transport:
     """
     firewall = endpoint.firewall
     where = f"{firewall.name} ({firewall.address} port {firewall.port})"
-    key = _private_key(endpoint)
-    key_type, _ = parse_host_key(endpoint.host_key)
     try:
         line = open_line(firewall.address, firewall.port, connect_s=endpoint.connect_s)
     except OSError as error:
@@ -52,21 +49,12 @@ def open_transport(endpoint: Endpoint) -> paramiko.Transport:
         ) from None
     transport = paramiko.Transport(line)
     try:
-        options = transport.get_security_options()
-        ours = ("rsa-sha2-512", "rsa-sha2-256") if key_type == "ssh-rsa" else (key_type,)
-        # The pinned type first: a server with several keys then shows the one that we know.
-        options.key_types = (*ours, *(name for name in options.key_types if name not in ours))
+        ask_for_pinned_key(transport, endpoint.host_key)
         transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = endpoint.connect_s
         transport.channel_timeout = endpoint.answer_s
         transport.start_client(timeout=endpoint.connect_s)
-        check_host_key(transport.get_remote_server_key(), endpoint.host_key, device=where)
-        transport.auth_publickey(firewall.username, key)
+        log_in(transport, endpoint, where=where)
         line.settimeout(IDLE_S)
-    except paramiko.AuthenticationException as error:
-        transport.close()
-        raise AuthenticationError(
-            f"{where} rejects our key for {firewall.username} ({error}): is it in authorized_keys there?"
-        ) from None
     except (OSError, EOFError, paramiko.SSHException) as error:
         transport.close()
         raise DeviceUnreachableError(f"{where}: no SSH session ({error}): is sshd healthy?") from None
@@ -171,16 +159,3 @@ class SshSession:
             yield
         finally:
             timer.cancel()
-
-
-def _private_key(endpoint: Endpoint) -> paramiko.PKey:
-    text = endpoint.private_key
-    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
-        try:
-            return kind.from_private_key(io.StringIO(text))
-        except (paramiko.SSHException, ValueError, IndexError):
-            continue
-    raise InputError(
-        f"the private key for {endpoint.firewall.name} cannot be read",
-        expected="an OpenSSH private key without passphrase (ssh-keygen -t ed25519 -N '')",
-    )

@@ -13,14 +13,13 @@ from fwguard.store.mail import OutboxRow, claim_outbox, mark_failed, mark_sent
 
 log = structlog.get_logger(__name__)
 BATCH: Final = 20
-LEASE_S: Final = 120.0
 GIVE_UP_AFTER: Final = timedelta(days=5)  # RFC 5321 4.5.4.1: at least 4-5 days
 
 
 def look(_subject: str, house: House) -> float | None:
     """Send what is due; return at once when there is more, None when the outbox is empty for now."""
     with house.store.session() as session:
-        rows = claim_outbox(session, at=house.clock(), limit=BATCH, lease_s=LEASE_S)
+        rows = claim_outbox(session, at=house.clock(), limit=BATCH, lease_s=house.settings.mail_lease_s)
     for row in rows:
         _send(house, row)
     return 0.0 if len(rows) == BATCH else None
