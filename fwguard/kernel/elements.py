@@ -132,9 +132,9 @@ def decode(data: a.Buffer) -> Element:
     counted: tuple[int, int] | None = None
     for kind, payload in a.walk(data):
         if kind == n.NFTA_SET_ELEM_KEY:
-            key = bytes(payload[a.HEADER_BYTES :])
+            key = _value(payload)
         elif kind == n.NFTA_SET_ELEM_KEY_END:
-            key_end = bytes(payload[a.HEADER_BYTES :])
+            key_end = _value(payload)
         elif kind == n.NFTA_SET_ELEM_TIMEOUT:
             timeout = a.read_be64(payload)
         elif kind == n.NFTA_SET_ELEM_EXPIRATION:
@@ -216,6 +216,11 @@ def _map_data(data: bytes | Verdict) -> bytes:
     if data.chain:
         parts.append(a.text(n.NFTA_VERDICT_CHAIN, data.chain))
     return a.nested(n.NFTA_SET_ELEM_DATA, a.nested(n.NFTA_DATA_VERDICT, *parts))
+
+
+def _value(payload: memoryview) -> bytes:
+    """Return what stands in NFTA_DATA_VALUE; the nested attribute around it counts the padding too."""
+    return bytes(payload[a.HEADER_BYTES : _header.unpack_from(payload)[0]])
 
 
 def _read_map_data(payload: a.Buffer) -> bytes | Verdict | None:

@@ -258,6 +258,10 @@ class NetlinkSocket:
             size = self._socket.recv_into(self._buffer)
             yield from unpack(memoryview(self._buffer)[:size])
 
+    def receive_into(self, buffer: bytearray) -> int:
+        """Read one datagram into a buffer of the caller, and return its size. Raises OSError, ENOBUFS too."""
+        return self._socket.recv_into(buffer)
+
     def _dump_once(self, request: Request, read: Callable[[Message], T]) -> list[T] | None:
         sequence = self._take(1)
         self._send(pack(request, sequence, NLM_F_REQUEST | NLM_F_DUMP))
