@@ -93,6 +93,7 @@ def _check_architectures(state: EdgeState) -> None:
 def _check_ports(state: EdgeState) -> None:
     _check_once("ports", (port.number for port in state.ports))
     _check_once("ports", (port.interface for port in state.ports))
+    macs: dict[str, int] = {}
     uplinks = set(state.uplinks)
     zones: dict[int, tuple[str, bool]] = {}
     walled = walled_architectures(state)
@@ -103,6 +104,13 @@ def _check_ports(state: EdgeState) -> None:
                 where=f"ports[{index}].interface",
                 expected="another interface",
             )
+        for mac in port.macs:
+            if macs.setdefault(mac, index) != index:
+                raise InputError(
+                    f"{mac} is that of ports[{macs[mac]}] too",
+                    where=f"ports[{index}].macs",
+                    expected="one port each",
+                )
         side = port.client, is_outer(port, walled)
         if zones.setdefault(port.zone, side) != side:
             raise InputError(

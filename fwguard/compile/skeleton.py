@@ -1,0 +1,302 @@
+"""The rules of the edge: the same for every server and every opening, so that only elements ever change.
+
+Order (what comes first wins): cuts and identity before conntrack; then cuts towards a port and of flows,
+copies of first packets, connections that stand, and last what may begin. Each rule's comment starts with
+its clause. Checked before conntrack, a cut ends open connections too; behind `established` it would not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from fwguard.compile.cuts import COMBINATIONS, combination
+from fwguard.compile.guards import guard_chains
+from fwguard.compile.names import PASSAGE_MARK, RAW_PRIORITY, SHARDS, TABLE, WIDE, LogGroup, shard_chain
+from fwguard.compile.sets import SetSpec
+from fwguard.model.controls import Controls, Passage
+
+PAYLOAD_TCP: Final = ((4, 20), (6, 40))  # (IP version, octets of its header without options)
+
+
+def inet_table(specs: Iterable[SetSpec], controls: Controls) -> str:
+    """Return the inet table: sets without elements, and every chain."""
+    parts = [f"table inet {TABLE} {{\n"]
+    parts += [spec.declaration() for spec in specs]
+    parts += [f"\tchain {shard_chain(shard)} {{\n\t}}\n" for shard in (*range(SHARDS), WIDE)]
+    parts += [chain(name, rules) for name, rules in _chains(controls)]
+    parts.append("}\n")
+    return "".join(parts)
+
+
+def chain(name: str, rules: Iterable[str]) -> str:
+    """Return one chain."""
+    return f"\tchain {name} {{\n" + "".join(f"\t\t{rule}\n" for rule in rules) + "\t}\n"
+
+
+def _chains(controls: Controls) -> Iterator[tuple[str, list[str]]]:
+    log = Logging(controls)
+    spot = combination(controls.isolation.on_the_spot)
+    for name, passages in COMBINATIONS:
+        yield from cut_chains(name, passages, log)
+    yield from guard_chains(log.refuse, spot)
+    yield from _refusals(log)
+    yield from _destinations(log)
+    yield from _sources(log, controls)
+    if controls.watch.packets_most:
+        yield from _copies(controls)
+    yield (
+        "prerouting",
+        [
+            f"type filter hook prerouting priority {RAW_PRIORITY}; policy accept;",
+            f'iifname @cut_local_port jump cut_{spot}_from comment "6.1 cut on the spot"',
+            'iifname vmap @cut_ordered_from comment "8 isolation ordered"',
+            'iifname vmap @arriving comment "4 who is behind the port"',
+        ],
+    )
+    yield "forward", _forward(controls, spot)
+    yield (
+        "input",
+        [
+            "type filter hook input priority filter; policy accept;",
+            'iifname @ports goto to_edge comment "7.1 nothing of the edge is for its ports"',
+        ],
+    )
+    yield (
+        "to_edge",
+        [
+            'ct state established,related accept comment "7.1 the edge asked"',
+            "icmp type echo-request limit rate 1000/second accept",
+            "icmpv6 type { echo-request, nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept",
+            'counter drop comment "7.1 to the edge itself"',
+        ],
+    )
+    yield (
+        "postrouting",
+        [
+            "type filter hook postrouting priority filter; policy accept;",
+            'iifname @sent comment "7.7 counted by element"',
+            'oifname @received comment "7.7 counted by element"',
+            'oifname @uplinks meta priority set iifname map @class_up comment "7.7 upload"',
+            'meta priority set oifname map @class_down comment "7.7 download"',
+        ],
+    )
+
+
+class Logging:
+    """How refusals are told: bounded, with the clause as prefix, and counted whole."""
+
+    def __init__(self, controls: Controls) -> None:
+        self._per_s = controls.watch.refusals_per_s
+        self._snaplen = controls.watch.snaplen_bytes or 128
+
+    def refuse(self, why: str) -> list[str]:
+        """Return the rules that log (within the limit), count and drop."""
+        logged = f'log prefix "{why}" group {LogGroup.REFUSED} snaplen {self._snaplen} queue-threshold 16'
+        limit = f"limit rate {self._per_s}/second burst {self._per_s} packets"
+        return [f'{limit} {logged} comment "{why}"', f'counter drop comment "{why}"']
+
+    def connection(self, match: str, why: str) -> str:
+        """Return the rule that logs a new connection (Annex 3, or mode observe)."""
+        group = LogGroup.CONNECTIONS
+        return f'{match} log prefix "{why}" group {group} snaplen 64 queue-threshold 16 comment "{why}"'
+
+
+def cut_chains(
+    name: str, passages: Iterable[Passage], log: Logging | None
+) -> Iterator[tuple[str, list[str]]]:
+    """Return what a cut port's packets meet: what stays open is marked and returns, the rest is dropped."""
+    # console: peers reach ports of the server; remediation: the server reaches ports of the peers
+    ends = {Passage.CONSOLE: ("sport", "dport"), Passage.REMEDIATION: ("dport", "sport")}
+    for way, address, index in (("from", "daddr", 0), ("to", "saddr", 1)):
+        rules = [
+            f"tcp {ends[passage][index]} @{passage}_ports {family} {address} @{passage}_peers{v} "
+            f'meta mark set meta mark | {PASSAGE_MARK:#x} return comment "8 {passage} stays open"'
+            for passage in sorted(passages)
+            for family, v in (("ip", 4), ("ip6", 6))
+        ]
+        why = f"8 isolated {way}"
+        yield f"cut_{name}_{way}", rules + (log.refuse(why) if log else [f'counter drop comment "{why}"'])
+
+
+def _refusals(log: Logging) -> Iterator[tuple[str, list[str]]]:
+    for name, why in (
+        ("isolated", "8 isolated address"),
+        ("stopped", "4 server stopped"),
+        ("cut_flow", "7.1 flow cut"),
+        ("cut_service", "8 service suspended"),
+        ("refuse_mail", "7.4 mail"),
+        ("refuse_unregistered", "7.5 not registered"),
+        ("refuse_path", "4 no such path"),
+        ("refuse_retrieval", "13.2 service ended"),
+        ("refuse_development", "annex-2 not own source"),
+        ("refuse_closed", "7.1.1 not open"),
+    ):
+        yield name, log.refuse(why)
+    for what in ("scan", "flood"):
+        urgent = f'log prefix "7.1 {what}" group {LogGroup.URGENT} snaplen 128 queue-threshold 1'
+        yield (
+            f"cut_for_{what}",
+            [
+                f'add @cut_local_port {{ iifname }} {urgent} comment "7.1 {what}: cut on the spot"',
+                f'counter drop comment "7.1 {what}"',  # a rule of its own: it holds when the set is full
+            ],
+        )
+
+
+def _destinations(log: Logging) -> Iterator[tuple[str, list[str]]]:
+    yield (
+        "to_inside",
+        [
+            "meta l4proto . th dport @known_services oifname @servers "
+            "oifname . meta l4proto . th dport != @registered goto refuse_unregistered "
+            'comment "7.5 offered without registration"',
+            'accept comment "4 within one client"',
+        ],
+    )
+    yield (
+        "development_only",
+        [
+            'oifname . ip saddr @own_sources4 return comment "annex-2 own source"',
+            'oifname . ip6 saddr @own_sources6 return comment "annex-2 own source"',
+            'goto refuse_development comment "annex-2"',
+        ],
+    )
+    yield (
+        "passed_in",
+        [
+            log.connection("oifname @vpn", "annex-3 in"),
+            'accept comment "7.1.1 open"',
+        ],
+    )
+    yield (
+        "observed_in",
+        [
+            log.connection("limit rate 1000/second", "7.1.1 observed"),
+            log.connection("oifname @vpn", "annex-3 in"),
+            'counter accept comment "7.1.1 observed: not open, passed"',
+        ],
+    )
+    yield (
+        "to_outer",
+        [
+            'ip saddr @monitoring4 accept comment "7.10 monitoring"',
+            'ip6 saddr @monitoring6 accept comment "7.10 monitoring"',
+            'oifname @development jump development_only comment "annex-2"',
+            *(
+                f'{rule} comment "7.1.1"'
+                for family, v in (("ip", 4), ("ip6", 6))
+                for rule in (
+                    f"{family} daddr . meta l4proto . th dport @open{v} goto passed_in",
+                    f"{family} daddr . meta l4proto @open_whole{v} goto passed_in",
+                    f"{family} daddr vmap @ranged{v}",
+                )
+            ),
+            'jump wide comment "7.1.1 ranges of addresses"',
+            'oifname @observed goto observed_in comment "7.1.1 mode observe"',
+            'goto refuse_closed comment "7.1.1"',
+        ],
+    )
+
+
+def _sources(log: Logging, controls: Controls) -> Iterator[tuple[str, list[str]]]:
+    intrusion = controls.intrusion
+    yield (
+        "forbidden",
+        [
+            "tcp dport @mail_ports iifname != @mail_senders oifname != @servers goto refuse_mail "
+            'comment "7.4 only mail servers"',
+            "meta l4proto . th dport @known_services iifname . meta l4proto . th dport != @registered "
+            'goto refuse_unregistered comment "7.5 used without registration"',
+        ],
+    )
+    yield (
+        "intrusion",
+        [
+            'iifname . ip daddr @approved_scans4 return comment "7.1 agreed scan"',
+            'iifname . ip6 daddr @approved_scans6 return comment "7.1 agreed scan"',
+            f"update @flood_rate {{ iifname limit rate over {intrusion.flood_packets_per_s}/second "
+            f'burst {intrusion.flood_burst_packets} packets }} goto cut_for_flood comment "7.1 flood"',
+            "meta l4proto != tcp return",
+            "iifname . ip daddr . th dport @tried4 return",
+            "iifname . ip6 daddr . th dport @tried6 return",
+            *(
+                f"iifname {is_mail} @mail_senders add @tried{v} {{ iifname . {family} daddr . th dport }} "
+                f"update @{rate} {{ iifname limit rate over {intrusion.scan_targets_per_s}/second "
+                f'burst {burst} packets }} goto cut_for_scan comment "7.1 scan"'
+                # A full memory ends the rule before it counts: nobody is accused for want of room.
+                for is_mail, rate, burst in (
+                    ("!=", "scan_rate", intrusion.scan_burst_targets),
+                    ("==", "mail_scan_rate", intrusion.mail_burst_targets),
+                )
+                for family, v in (("ip", 4), ("ip6", 6))
+            ),
+        ],
+    )
+    inside = 'ct zone . oifname @inside_of_zone goto to_inside comment "4 within one client"'
+    nowhere = 'goto refuse_path comment "4"'
+    outward = [
+        'iifname @retrieval goto refuse_retrieval comment "13.2"',
+        'jump forbidden comment "7.4 7.5"',
+    ]
+    leave = [
+        log.connection("iifname @vpn", "annex-3 out"),
+        'oifname vmap @new_to comment "4 outside"',
+        nowhere,
+    ]
+    yield "from_server", ['jump forbidden comment "7.4 7.5"', 'jump intrusion comment "7.1"', inside, nowhere]
+    yield "from_inside", [inside, nowhere]
+    yield "from_outer", [*outward, *leave]
+    yield "from_lone_server", [*outward, 'jump intrusion comment "7.1"', *leave]
+    yield "from_uplink", ['oifname vmap @new_to comment "4 outside"', nowhere]
+
+
+def _copies(controls: Controls) -> Iterator[tuple[str, list[str]]]:
+    snaplen = controls.watch.snaplen_bytes
+    logged = (
+        f'log prefix "7.10 first packets" group {LogGroup.FIRST_PACKETS} snaplen {snaplen} queue-threshold 50'
+    )
+    rules = [f'meta l4proto != tcp {logged} return comment "7.10"']
+    for version, header in PAYLOAD_TCP:
+        # `doff` counts words of the TCP header; what is longer than both headers has payload.
+        sizes = ", ".join(f"{doff} . {header + doff * 4 + 1}-65535" for doff in range(5, 16))
+        rules.append(
+            f'meta nfproto ipv{version} tcp doff . meta length {{ {sizes} }} {logged} comment "7.10"'
+        )
+    yield "copy", rules
+    yield (
+        "copies",
+        [
+            'iifname @servers goto copy comment "7.10"',
+            'oifname @servers goto copy comment "7.10"',
+        ],
+    )
+
+
+def _forward(controls: Controls, spot: str) -> list[str]:
+    most = controls.watch.packets_most
+    copies = [
+        f'ct direction {way} ct {way} packets < {most} jump copies comment "7.10 first packets"'
+        for way in ("original", "reply")
+        if most
+    ]
+    return [
+        "type filter hook forward priority filter; policy drop;",
+        f'oifname @cut_local_port jump cut_{spot}_to comment "6.1 cut on the spot"',
+        'oifname vmap @cut_ordered_to comment "8 isolation ordered"',
+        f'meta mark & {PASSAGE_MARK:#x} == {PASSAGE_MARK:#x} accept comment "8 stays open by reason"',
+        *(
+            f"iifname . {family} daddr . meta l4proto . th sport . th dport @cut_local_flow{v} goto cut_flow "
+            'comment "7.1 one flow"'
+            for family, v in (("ip", 4), ("ip6", 6))
+        ),
+        *(
+            f'{port} . meta l4proto . th {end} @cut_{who}_service goto cut_service comment "8 one service"'
+            for who in ("local", "ordered")
+            for port, end in (("iifname", "dport"), ("iifname", "sport"), ("oifname", "dport"))
+        ),
+        *copies,
+        'ct state vmap { established : accept, related : accept, invalid : drop } comment "5.1.2 what stands"',
+        'iifname vmap @new_from comment "4 who begins"',
+        'counter comment "4 no port of ours"',
+    ]
