@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from fwguard.model.address import ANY_V4, AddressSet, Family, show_address
+from fwguard.model.address import ANY_ADDRESS, ANY_V4, AddressSet, Family, show_address
 from fwguard.model.intervals import Intervals
 from fwguard.model.packet import Packet
-from fwguard.model.policy import Action, Chain, CtState, Hook, InterfaceSet, Match, Policy, Rule
+from fwguard.model.policy import ANY_STATE, Action, Chain, CtState, Hook, InterfaceSet, Match, Policy, Rule
+from fwguard.model.ports import ANY_PROTOCOL, show_protocol
 
 _FIRST_SERVER: Final = 0x0A000001  # 10.0.0.1
 _SERVICES: Final = (22, 25, 53, 80, 123, 143, 389, 443, 587, 993, 3306, 5432, 8080, 8443)
@@ -28,7 +29,7 @@ def generated_policy(rules: int, *, seed: int = 1) -> Policy:
     """Return a policy of about `rules` rules; the same for the same seed."""
     rng = random.Random(seed)
     sources = [AddressSet(v4=_prefix(rng, length)) for length in (16, 20, 24, 24, 28, 32, 32, 32) * 3]
-    interfaces = max(1, rules // (_RULES_A_SERVER * _SERVERS_AN_INTERFACE))
+    interfaces = max(1, round(rules / (_RULES_A_SERVER * _SERVERS_AN_INTERFACE)))
     chains: dict[str, Chain] = {}
     line = 1
     forward = [
@@ -119,3 +120,31 @@ def generated_packets(policy: Policy, count: int, *, seed: int = 3) -> list[Pack
             )
         )
     return packets
+
+
+def iptables_text(policy: Policy) -> str:
+    """Write a generated policy as `iptables-save` prints it."""
+    lines = ["*filter", ":FORWARD DROP [0:0]"]
+    lines += [f":{key} - [0:0]" for key in policy.chains if key != "forward"]
+    for key, chain in policy.chains.items():
+        name = "FORWARD" if key == "forward" else key
+        lines += [f"-A {name}{_conditions(rule.matches[0])} -j {_jump(rule)}" for rule in chain.rules]
+    return "\n".join([*lines, "COMMIT", ""])
+
+
+def _jump(rule: Rule) -> str:
+    return rule.jump or rule.action.value.upper()
+
+
+def _conditions(match: Match) -> str:
+    text = "" if match.source == ANY_V4 or match.source == ANY_ADDRESS else f" -s {match.source}"
+    text += "" if match.target == ANY_ADDRESS else f" -d {match.target}"
+    text += f" -o {match.egress}" if not match.egress.is_any else ""
+    if match.protocol != ANY_PROTOCOL:
+        name = show_protocol(match.protocol.first)
+        low, high = match.dport.pairs[0]
+        text += f" -p {name} -m {name} --dport {low}" + (f":{high}" if high > low else "")
+    if match.states != ANY_STATE:
+        states = ",".join(sorted(state.value.upper() for state in match.states))
+        text += f" -m conntrack --ctstate {states}"
+    return text
