@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from functools import lru_cache
 from operator import methodcaller
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from lxml import etree
 from ncclient import NCClientError
@@ -58,6 +58,7 @@ class NetconfDevice:
     do, those that the new lists no longer pass.
     """
 
+    written_by_confirm: ClassVar[frozenset[str]] = frozenset()
     _startups: Final[dict[str, tuple[str, str]]] = {}  # warrant id -> startup before and after
     _guard: Final = threading.Lock()
 

@@ -9,10 +9,12 @@ from typing import Final, cast
 from fwguard.devices.protocol import Device, Endpoint, Watcher
 from fwguard.model.inventory import Transport
 
-# Modules are named, not imported: a controller that has no NETCONF device loads no ncclient.
+# Modules are named, not imported: a controller that has no NETCONF device loads no ncclient, and no netmiko
+# where no firewall has a command line of its own.
 DEVICES: Final[Mapping[Transport, str]] = {
     Transport.SSH: "fwguard.devices.ssh:SshDevice",
     Transport.NETCONF: "fwguard.devices.netconf:NetconfDevice",
+    Transport.COMMAND_LINE: "fwguard.devices.command_line.device:CommandLineDevice",
 }
 WATCHERS: Final[Mapping[Transport, str]] = {
     Transport.SSH: "fwguard.devices.ssh_watcher:SshWatcher",

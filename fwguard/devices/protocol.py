@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from fwguard.model.inventory import Firewall
 from fwguard.model.snapshot import Snapshot
@@ -47,7 +47,13 @@ class ChangeSeen:
 
 
 class Device(Protocol):
-    """One session to one firewall. Not shared between threads; every call has a deadline."""
+    """One session to one firewall. Not shared between threads; every call has a deadline.
+
+    `written_by_confirm` are the parts that `apply` leaves and `confirm` writes: where the device's own way
+    back is to start again, what starts must not be saved before.
+    """
+
+    written_by_confirm: ClassVar[frozenset[str]]
 
     def read(self) -> Snapshot:
         """Return all parts, running and boot. Raises PartialReadingError unless every part is whole."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import ClassVar, Final
 
 import structlog
 
@@ -35,6 +35,8 @@ _WARRANT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 class SshDevice:
     """A session to the gate of one firewall (see Device)."""
+
+    written_by_confirm: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._name = endpoint.firewall.name

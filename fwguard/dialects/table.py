@@ -60,6 +60,7 @@ PLATFORMS: Final[Mapping[Platform, SnapshotReader]] = Imported(
     {
         Platform.LINUX: "fwguard.dialects.linux:LINUX",
         Platform.IETF: "fwguard.dialects.ietf:IETF",
+        Platform.FRR: "fwguard.dialects.one_language:FRR",
     }
 )
 

@@ -67,6 +67,8 @@ def write(
         with house.sessions.fresh(endpoint) as device:
             seen = _verified(device, endpoint, warrant, after)
             device.confirm(warrant)
+            if device.written_by_confirm:
+                seen = _saved(device, endpoint, after)
     except (PreimageMovedError, CommitRefusedError) as error:
         outcome = f"{type(error).__name__}: {error}"
         with house.store.session() as session:
@@ -79,9 +81,18 @@ def _verified(device: Device, endpoint: Endpoint, warrant: Warrant, wanted: Snap
     """Return what a new session reads if it is what was wanted; else roll back and raise."""
     seen = device.read()
     parts = differing_parts(endpoint.firewall.platform, wanted, seen)
-    if parts:
+    if set(parts) - device.written_by_confirm:
         device.roll_back(warrant)
         raise CommitRefusedError(f"reads back otherwise in {', '.join(parts)}: rolled back")
+    return seen
+
+
+def _saved(device: Device, endpoint: Endpoint, wanted: Snapshot) -> Snapshot:
+    """Return what is read once it is confirmed. Raises DeviceError when that is not what was wanted."""
+    seen = device.read()
+    parts = differing_parts(endpoint.firewall.platform, wanted, seen)
+    if parts:
+        raise DeviceError(f"confirmed, but reads back otherwise in {', '.join(parts)}: read again")
     return seen
 
 

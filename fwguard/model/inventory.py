@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -37,6 +38,7 @@ class Transport(StrEnum):
 
     SSH = "ssh"
     NETCONF = "netconf"
+    COMMAND_LINE = "command-line"  # the platform's own, over SSH
 
 
 class Platform(StrEnum):
@@ -44,6 +46,14 @@ class Platform(StrEnum):
 
     LINUX = "linux"
     IETF = "ietf"  # RFC 8519 over NETCONF
+    FRR = "frr"  # the static routes of a firewall whose filter is another entry of the inventory
+
+
+# A platform that is not named here is reached over SSH.
+CARRIED_BY: Final[Mapping[Platform, frozenset[Transport]]] = {
+    Platform.IETF: frozenset({Transport.NETCONF}),
+    Platform.FRR: frozenset({Transport.COMMAND_LINE}),
+}
 
 
 class OnDrift(StrEnum):
@@ -108,3 +118,9 @@ class Firewall:
         _check_name("firewall", self.name)
         if not 1 <= self.port <= 65535:
             raise InputError(f"port {self.port} of firewall {self.name}", expected="1 to 65535")
+        carried_by = CARRIED_BY.get(self.platform, frozenset({Transport.SSH}))
+        if self.transport not in carried_by:
+            raise InputError(
+                f"firewall {self.name}: platform {self.platform} over {self.transport}",
+                expected=" or ".join(sorted(carried_by)),
+            )

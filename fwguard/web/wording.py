@@ -108,6 +108,7 @@ NAMES: Final[Mapping[type[StrEnum], Mapping[StrEnum, Any]]] = {
     Platform: {
         Platform.LINUX: _("Linux (nftables, iptables) over SSH"),
         Platform.IETF: _("IETF models (RFC 8519) over NETCONF"),
+        Platform.FRR: _("FRR's static routes"),
     },
     Role: {
         Role.GENERAL: _("general"),

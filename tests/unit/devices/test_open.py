@@ -13,8 +13,8 @@ from fwguard.model.inventory import Firewall, Platform, Transport
 
 
 def test_every_transport_has_its_device_and_watcher() -> None:
-    """A new one is a line in each table."""
-    assert set(Transport) == set(DEVICES) == set(WATCHERS)
+    """A new one is a line in each table; a command line streams nothing, and is polled."""
+    assert set(Transport) == set(DEVICES) == set(WATCHERS) | {Transport.COMMAND_LINE}
 
 
 @pytest.mark.parametrize("name", [*DEVICES.values(), *WATCHERS.values()])

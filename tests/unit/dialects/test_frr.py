@@ -84,7 +84,7 @@ _WORDS = st.sampled_from(
         " ",
         "é",
         "!",
-    ]  # fmt: skip
+    ]
 )
 
 

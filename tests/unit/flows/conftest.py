@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from sqlalchemy import select
@@ -83,6 +84,8 @@ class FakeFirewall:
 
 class FakeDevice:
     """A session with the fake firewall."""
+
+    written_by_confirm: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, firewall: FakeFirewall) -> None:
         self._firewall = firewall
