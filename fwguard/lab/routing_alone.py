@@ -70,6 +70,23 @@ class RoutingSite:
         family = "-6" if ":" in prefix else "-4"
         return bool(self.run_inside("ip", family, "route", "show", "exact", prefix).strip())
 
+    def kernel_gets(self, prefix: str) -> bool:
+        """Tell whether it has one within five seconds (zebra follows staticd)."""
+        return self._within_5_s(lambda: self.kernel_has(prefix))
+
+    def kernel_loses(self, prefix: str) -> bool:
+        """Tell whether it has none within five seconds."""
+        return self._within_5_s(lambda: not self.kernel_has(prefix))
+
+    @staticmethod
+    def _within_5_s(holds: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + 5
+        while not holds():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
 
 @contextmanager
 def alone(directory: Path) -> Iterator[RoutingSite]:
