@@ -57,6 +57,7 @@ _MEANINGS: Final[Mapping[int, tuple[_Class, str]]] = {
     errno.EAFNOSUPPORT: (CommitRefusedError, "a kernel with this table family"),
     errno.EINVAL: (CommitRefusedError, "what the set or chain is declared for: compare key and data lengths"),
     errno.ERANGE: (CommitRefusedError, "a value within its range"),
+    errno.ENETUNREACH: (ConflictError, "a gateway on a network of the interface; read its addresses again"),
     errno.ETIMEDOUT: (DeviceError, "an answer; read back"),
 }
 
