@@ -25,6 +25,7 @@ from fwguard.model.edge_fields import (
 from fwguard.model.edge_grants import (
     ApprovedScan,
     ClientShare,
+    CutRelease,
     EdgeIsolation,
     EdgeOpening,
     EdgeRegistration,
@@ -169,6 +170,7 @@ class EdgeState:
     openings: tuple[EdgeOpening, ...] = ()
     registrations: tuple[EdgeRegistration, ...] = ()
     isolations: tuple[EdgeIsolation, ...] = ()
+    releases: tuple[CutRelease, ...] = ()
     approved_scans: tuple[ApprovedScan, ...] = ()
     monitoring: AddressSet = AddressSet()
     passages: tuple[PassageRule, ...] = ()

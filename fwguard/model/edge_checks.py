@@ -57,6 +57,7 @@ def _check_sizes(state: EdgeState) -> None:
         ("openings", state.openings, 0, MOST_OPENINGS),
         ("registrations", state.registrations, 0, MOST_OTHERS),
         ("isolations", state.isolations, 0, MOST_OTHERS),
+        ("releases", state.releases, 0, MOST_OTHERS),
         ("approved_scans", state.approved_scans, 0, MOST_OTHERS),
         ("passages", state.passages, 0, 2),
         ("shares", state.shares, 0, MOST_PORTS),

@@ -13,6 +13,7 @@ INTERFACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")  # IFNAMSIZ, a
 MAC: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 TICKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 CLAUSE: Final = re.compile(r"(?:annex-)?[0-9]{1,3}(?:\.[0-9]{1,3}){0,3}(?:-[a-z-]{1,32})?")
+CUT: Final = re.compile(r"[A-Za-z0-9._-]{8,80}", re.ASCII)  # the id of an event of an edge
 MOST_SECONDS: Final = 1 << 40
 MOST_SPANS: Final = 1024
 

@@ -9,6 +9,7 @@ from fwguard.errors import InputError
 from fwguard.model.address import ANY_ADDRESS, AddressSet
 from fwguard.model.controls import Passage, Reason, ServiceKind
 from fwguard.model.edge_fields import (
+    CUT,
     MOST_SPANS,
     Span,
     check_end,
@@ -133,6 +134,25 @@ class EdgeIsolation:
             raise InputError("twice the same", where="stays_open", expected="each once")
         check_leads_back(str(self.case), self.clause)
         check_end("ends_at_s", self.ends_at_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutRelease:
+    """A cut made on the spot that is taken back: `cut` is the id of the event that told of it.
+
+    It stands in every state until the edge tells by an event `released`, with facts `cut` and `case`, that
+    it did so, or that it knows no such cut. An ordered cut is taken back by standing in the state no more.
+    """
+
+    port: int
+    cut: str
+    case: int
+
+    def __post_init__(self) -> None:
+        if self.port < 1 or self.case < 1:
+            raise InputError(f"port {self.port}, case {self.case}", where="case", expected="their numbers")
+        if not CUT.fullmatch(self.cut):
+            raise InputError(f"{self.cut!r}", where="cut", expected="the id of an event")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,28 +16,30 @@ Binary values are base64 (RFC 4648 section 4), keys raw Ed25519 (RFC 8032). A re
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
 from fwguard.errors import InputError
+from fwguard.model.edge_fields import CUT
 
 SCHEME: Final = "fwguard-edge"
 SKEW_S: Final = 300  # how far an edge's clock may be off
 MOST_EVENTS: Final = 500  # in one request
 MOST_EVENT_BYTES: Final = 256 << 10  # evidence included
 MOST_WAIT_S: Final = 25
-EVENT_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,80}", re.ASCII)
+EVENT_ID: Final = CUT
 
 
 class EventKind(StrEnum):
     """What an edge tells of."""
 
-    VERDICT = "verdict"  # a detector spoke; facts: detection, action, rung, evidence (pcap, base64)
+    # A detector spoke; facts: detection (fields of `Detection`), action ("none": it was warned of only; "cut":
+    # the edge cut it on the spot), rung (what was answered: a word of `Rung`), evidence (pcap, base64).
+    VERDICT = "verdict"
     CUT = "cut"  # the kernel cut by itself (scan, flood); facts: port, reason, clause, evidence
-    RELEASED = "released"  # a cut was taken back, by an order that named it
+    RELEASED = "released"  # a cut was taken back, by a `CutRelease`; facts: cut, case
     REPAIRED = "repaired"  # somebody changed our tables; facts: what, by (process), took_ms
     APPLIED = "applied"  # a state is in the kernel and read back; facts: epoch, generation
     REFUSED = "refused"  # a state was not applied; facts: epoch, generation, why
