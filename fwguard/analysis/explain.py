@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from fwguard.analysis.boxes import Box, show_protocols
@@ -35,44 +36,53 @@ def explain(
     `name_of` returns the name of the server at an address, if it has one. Device text is cut short and its
     control characters are removed; whoever shows it escapes it.
     """
-    lines = list(dict.fromkeys(_lines(difference, language, name_of or (lambda _: None))))
+    said: dict[str, None] = {}
+    left = 0
+    for sentence in _sentences(difference, language, name_of or (lambda _: None)):
+        if len(said) > max_lines:
+            left += 1  # counted, not written: there may be thousands
+        else:
+            said[sentence()] = None
+    lines = list(said)
     if len(lines) > max_lines:
         kept = max(1, max_lines - 1)
-        return [*lines[:kept], phrase("more", language, count=len(lines) - kept)]
+        return [*lines[:kept], phrase("more", language, count=len(lines) - kept + left)]
     return lines
 
 
-def _lines(difference: Difference, language: Language, name_of: NameOf) -> Iterator[str]:
+def _sentences(difference: Difference, language: Language, name_of: NameOf) -> Iterator[Callable[[], str]]:
+    """Yield what there is to say, what matters most first; each is put into words when it is called."""
     opens, undecided, closes = difference.spoken
     for box in opens:
-        yield say_box(box, "opens", language, name_of)
+        yield partial(say_box, box, "opens", language, name_of)
     for rule in difference.nat.added:
-        yield say_nat(rule, "+", language, name_of)
+        yield partial(say_nat, rule, "+", language, name_of)
     for route in difference.routes.added:
-        yield say_route(route, "+", language)
+        yield partial(say_route, route, "+", language)
     for box in undecided:
-        yield say_box(box, _KEYS[box.leans], language, name_of)
+        yield partial(say_box, box, _KEYS[box.leans], language, name_of)
     for line in difference.unread.added:
-        yield phrase("unread+", language, line=line.line, text=_short(line.text))
+        yield partial(phrase, "unread+", language, line=line.line, text=_short(line.text))
     for box in closes:
-        yield say_box(box, "closes", language, name_of)
+        yield partial(say_box, box, "closes", language, name_of)
     for rule in difference.nat.removed:
-        yield say_nat(rule, "-", language, name_of)
+        yield partial(say_nat, rule, "-", language, name_of)
     if difference.nat.reordered:
-        yield phrase("nat-order", language)
+        yield partial(phrase, "nat-order", language)
     for route in difference.routes.removed:
-        yield say_route(route, "-", language)
+        yield partial(say_route, route, "-", language)
     for line in difference.unread.removed:
-        yield phrase("unread-", language, text=_short(line.text))
+        yield partial(phrase, "unread-", language, text=_short(line.text))
     if difference.omitted:
-        yield phrase("omitted", language, count=difference.omitted)
+        yield partial(phrase, "omitted", language, count=difference.omitted)
     if not difference.passes_differently:
         for idle in difference.rules.added:
-            yield phrase("idle-added", language, line=idle.line, text=_short(idle.text or idle.action.value))
+            text = _short(idle.text or idle.action.value)
+            yield partial(phrase, "idle-added", language, line=idle.line, text=text)
         for idle in difference.rules.removed:
-            yield phrase("idle-removed", language, text=_short(idle.text or idle.action.value))
+            yield partial(phrase, "idle-removed", language, text=_short(idle.text or idle.action.value))
         if difference.rules.reordered:
-            yield phrase("idle-order", language)
+            yield partial(phrase, "idle-order", language)
 
 
 def say_box(box: Box, key: str, language: Language, name_of: NameOf) -> str:
