@@ -22,6 +22,7 @@ from fwguard.detect.irc import follow_dcc
 from fwguard.detect.table import Judges, judges
 from fwguard.detect.tls import looks_like_tls
 from fwguard.detect.udp import Datagrams
+from fwguard.detect.unapproved_opening import Approved, UnapprovedOpenings
 from fwguard.model.address import AddressSet
 from fwguard.model.detection import Detection, Detector, Reason
 from fwguard.model.thresholds import Thresholds
@@ -43,8 +44,12 @@ class Engine:
         *,
         inside: AddressSet | None = None,
         allowed: Mapping[str, AddressSet] | None = None,
+        approved: Approved | None = None,
     ) -> None:
-        """`inside` is whose addresses are held to account; `allowed` the addresses of each port of an edge."""
+        """`inside` is whose addresses are held to account; `allowed` the addresses of each port of an edge.
+
+        `approved` is what may answer at the ports that face outside; without it no answer is judged.
+        """
         self.thresholds = thresholds
         memory = thresholds.memory
         self.decoder = Decoder()
@@ -54,6 +59,9 @@ class Engine:
         self.spoofs = IpSpoofs(inside or AddressSet(), allowed or {}, memory.sources_most, self.accuser)
         self.neighbours = ArpSpoofs(thresholds.arp_spoof, memory.sources_most, self.accuser)
         self.datagrams = Datagrams(thresholds, self._found)
+        self.openings = UnapprovedOpenings(
+            thresholds.unapproved, approved or Approved(), memory.sources_most, self.accuser
+        )
         self.flows = FlowTable(memory, self._last_word)
         self.foreign = 0
         self.packets = 0
@@ -108,7 +116,7 @@ class Engine:
         side.packets += 1
         flow.last_s = time_s
         if not flow.completed:
-            self._handshake(flow, side, flags, number, time_s)
+            self._handshake(flow, side, packet, number, time_s)
         seq = packet.seq
         if flags & SYN:
             seq += 1
@@ -154,9 +162,10 @@ class Engine:
             )
         )
 
-    def _handshake(self, flow: Flow, side: Side, flags: int, number: int, time_s: float) -> None:
+    def _handshake(self, flow: Flow, side: Side, packet: Packet, number: int, time_s: float) -> None:
         """Follow who opened the flow and whether the other side took it up."""
         client = side is flow.client
+        flags = packet.flags
         if flags & RST:
             if not client and not flow.answered:
                 self.behaviours.refused(flow, time_s)
@@ -173,6 +182,8 @@ class Engine:
             flow.answered = True
             self.behaviours.answered(flow)
             self._dcc(flow, number)
+            if flow.certain and (flags & SYN or packet.start < packet.end):  # a bare ACK may be a refusal
+                self.openings.answered(flow, number, time_s)
 
     def _segment(self, flow: Flow, side: Side, seq: int, packet: Packet, number: int, time_s: float) -> None:
         """Take payload of a flow that is still open."""
@@ -301,6 +312,7 @@ class Engine:
         if side is flow.server and not flow.answered:
             flow.answered = True
             self.behaviours.answered(flow)
+            self.openings.answered(flow, number, time_s)
         self.behaviours.datagram(flow, side, packet.length, number, time_s)
         if flow.judges and packet.start < packet.end:
             side.note(number, packet.length)

@@ -190,6 +190,10 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         EN: "card {mac} says {count} times that {ip} is at {other}",
         FR: "la carte {mac} dit {count} fois que {ip} est à {other}",
     },
+    "unapproved-opening": {
+        EN: "port {port} of {address} answered {count} times, and no approved opening covers it",
+        FR: "le port {port} de {address} a répondu {count} fois, sans ouverture approuvée qui le couvre",
+    },
 }
 
 

@@ -24,6 +24,7 @@ class Detector(StrEnum):
     SPAM_BURST = "spam-burst"
     IP_SPOOF = "ip-spoof"
     ARP_SPOOF = "arp-spoof"
+    UNAPPROVED_OPENING = "unapproved-opening"
 
 
 BY_CONTENT: Final = (

@@ -93,6 +93,14 @@ class ArpSpoof:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnapprovedAnswer:
+    """Answers of one port that no approved opening covers, within `window_s`; then silence for as long."""
+
+    answers_most: int
+    window_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
     """All of `rules/detectors.yaml`. `names` are server names that tell a service (suffixes of labels)."""
 
@@ -105,3 +113,4 @@ class Thresholds:
     flood: Flood
     spam_burst: SpamBurst
     arp_spoof: ArpSpoof
+    unapproved: UnapprovedAnswer

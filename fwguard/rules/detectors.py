@@ -20,6 +20,7 @@ from fwguard.model.thresholds import (
     PortScan,
     SpamBurst,
     Thresholds,
+    UnapprovedAnswer,
 )
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ _KINDS: Final[Mapping[Detector, type]] = {
     Detector.FLOOD: Flood,
     Detector.SPAM_BURST: SpamBurst,
     Detector.ARP_SPOOF: ArpSpoof,
+    Detector.UNAPPROVED_OPENING: UnapprovedAnswer,
 }
 _NAMED: Final = (Detector.IRC, Detector.VIDEOCHAT, Detector.MINING)
 _HIGHEST: Final = 1 << 24
@@ -44,6 +46,7 @@ _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "doubt_ppm": (1, 100_000),
     "private_weight_percent": (100, 1000),
     "claims_most": (0, 1000),
+    "answers_most": (0, 1000),
 }
 
 
@@ -85,6 +88,7 @@ def parse_detectors(text: str, file: str) -> Thresholds:
         flood=_of(Flood, kinds[Detector.FLOOD]),
         spam_burst=_of(SpamBurst, kinds[Detector.SPAM_BURST]),
         arp_spoof=_of(ArpSpoof, kinds[Detector.ARP_SPOOF]),
+        unapproved=_of(UnapprovedAnswer, kinds[Detector.UNAPPROVED_OPENING]),
     )
 
 
