@@ -118,14 +118,14 @@ def _opening(one: EdgePort, random: Random, number: int) -> EdgeOpening:
         at = span.first + random.randrange(min(4, span.last - span.first + 1))
         span = Span(span.version, at, at)
     protocol = random.choice((TCP, TCP, TCP, UDP, 1 if span.version == 4 else 58, 47))
-    low = random.choice(PORTS)
-    ports = {} if protocol not in (TCP, UDP) else {
-        "first_port": low, "last_port": random.choice((low, low, low + 8, 65535))
-    }  # fmt: skip
+    low, high = 0, 65535
+    if protocol in (TCP, UDP):
+        low = random.choice(PORTS)
+        high = random.choice((low, low, low + 8, 65535))
     narrow = AddressSet.parse("198.51.100.0/26", "2001:db8:ffff::/48")
     exact = AddressSet.parse("198.51.100.10", "198.51.100.66-198.51.100.70", "2001:db8:fffe::66")
     return EdgeOpening(
-        port=one.number, public=span, protocol=protocol, **ports,
+        port=one.number, public=span, protocol=protocol, first_port=low, last_port=high,
         sources=random.choice((ANY_ADDRESS, ANY_ADDRESS, narrow, exact)),
         ends_at_s=random.choice(ENDS), ticket=f"T{number}",
     )  # fmt: skip
