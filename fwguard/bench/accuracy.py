@@ -22,7 +22,7 @@ from fwguard.config import load_settings
 from fwguard.detect.capture import Capture
 from fwguard.detect.engine import Engine
 from fwguard.detect.words import say
-from fwguard.model.detection import BY_CONTENT, Detection, Detector
+from fwguard.model.detection import BY_CONTENT, FROM_OUTSIDE, Detection, Detector
 from fwguard.model.inventory import Language
 from fwguard.rules.detectors import read_detectors
 
@@ -62,6 +62,9 @@ _QUESTIONS: Final = frozenset(("DNS", "MDNS", "LLMNR"))
 _CARRIERS: Final = frozenset(
     ("TLS", "QUIC", "DTLS", "STUN", "HTTP", "Unknown", "Google", "GoogleServices", "Discord")
 )
+
+# What needs an edge's state or another's word to speak.
+_UNHEARD: Final = frozenset((*FROM_OUTSIDE, Detector.UNAPPROVED_OPENING))
 
 Ends = tuple[str, str, frozenset[tuple[str, int]]]
 """Capture, protocol, and both ends of a flow whatever their order."""
@@ -132,7 +135,7 @@ def scan(folder: Path) -> Iterator[tuple[str, int, list[Detection]]]:
 def measure(folder: Path) -> tuple[dict[Detector, Tally], int, float]:
     """Return how each detector did, how many packets were read, and in how many seconds."""
     labels = read_labels(folder)
-    tallies = {detector: Tally() for detector in Detector}
+    tallies = {detector: Tally() for detector in Detector if detector not in _UNHEARD}
     spoken: dict[tuple[Detector, Ends], Detection] = {}
     packets, begun = 0, time.perf_counter()
     found: list[tuple[str, Detection]] = []

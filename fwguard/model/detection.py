@@ -25,6 +25,10 @@ class Detector(StrEnum):
     IP_SPOOF = "ip-spoof"
     ARP_SPOOF = "arp-spoof"
     UNAPPROVED_OPENING = "unapproved-opening"
+    SURICATA = "suricata"
+    CROWDSEC = "crowdsec"
+    ABUSE_REPORT = "abuse-report"
+    WEBHOOK = "webhook"
 
 
 BY_CONTENT: Final = (
@@ -37,6 +41,10 @@ BY_CONTENT: Final = (
     Detector.MINING,
 )
 """Those that name a flow by what its packets say; the others judge what a server does over many flows."""
+
+
+FROM_OUTSIDE: Final = (Detector.SURICATA, Detector.CROWDSEC, Detector.ABUSE_REPORT, Detector.WEBHOOK)
+"""Those whose verdicts others made and we only read."""
 
 
 @dataclass(frozen=True, slots=True)

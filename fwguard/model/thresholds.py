@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fwguard.model.answering import Answers
 from fwguard.model.detection import Detector
 
 
@@ -114,3 +115,4 @@ class Thresholds:
     spam_burst: SpamBurst
     arp_spoof: ArpSpoof
     unapproved: UnapprovedAnswer
+    answers: Answers

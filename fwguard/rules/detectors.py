@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from fwguard.errors import InputError
+from fwguard.model.answering import Answers, DetectorMode, Trust
 from fwguard.model.detection import Detector
 from fwguard.model.document import Field, read_document
 from fwguard.model.thresholds import (
@@ -62,17 +63,24 @@ def read_detectors(folder: Path) -> Thresholds:
 
 def parse_detectors(text: str, file: str) -> Thresholds:
     """Read the text of `detectors.yaml`: every detector has its section, every section all of its values."""
-    sections = read_document(text, file).mapping(required=("memory", *(one.value for one in Detector)))
+    sections = read_document(text, file).mapping(
+        required=("memory", "answers", *(one.value for one in Detector))
+    )
     clauses: dict[Detector, str] = {}
     names: dict[Detector, tuple[str, ...]] = {}
     kinds: dict[Detector, object] = {}
+    trust: dict[Detector, Trust] = {}
     for detector in Detector:
         section = sections[detector.value]
         kind = _KINDS.get(detector)
         own = tuple(one.name for one in fields(kind)) if kind else ()
         named = ("names",) if detector in _NAMED else ()
-        values = section.mapping(required=("clause", *own, *named))
+        values = section.mapping(required=("clause", "mode", "confidence_percent", *own, *named))
         clauses[detector] = values["clause"].parsed(_clause)
+        trust[detector] = Trust(
+            mode=values["mode"].choice({one.value: one for one in DetectorMode}),
+            confidence_percent=values["confidence_percent"].integer(1, 100),
+        )
         if kind:
             kinds[detector] = _filled(kind, values)
         if named:
@@ -89,6 +97,7 @@ def parse_detectors(text: str, file: str) -> Thresholds:
         spam_burst=_of(SpamBurst, kinds[Detector.SPAM_BURST]),
         arp_spoof=_of(ArpSpoof, kinds[Detector.ARP_SPOOF]),
         unapproved=_of(UnapprovedAnswer, kinds[Detector.UNAPPROVED_OPENING]),
+        answers=_answers(sections["answers"], trust),
     )
 
 
@@ -98,14 +107,37 @@ def _filled(kind: type[T], values: Mapping[str, Field]) -> T:
     return kind(**filled)
 
 
+def _answers(section: Field, trust: Mapping[Detector, Trust]) -> Answers:
+    values = section.mapping(required=tuple(one.name for one in fields(Answers) if one.name != "trust"))
+    lasting = values["cut_for_s"].sequence()
+    if len(lasting) > 8:
+        raise values["cut_for_s"].fail(f"has {len(lasting)} times", "at most 8")
+    return Answers(
+        cut_from_percent=values["cut_from_percent"].integer(1, 100),
+        server_from_percent=values["server_from_percent"].integer(1, 100),
+        grace_s=_seconds(values["grace_s"]),
+        cut_for_s=tuple(_seconds(one) for one in lasting),
+        probation_s=_seconds(values["probation_s"]),
+        breaker_clients=values["breaker_clients"].integer(1, 1 << 20),
+        breaker_percent=values["breaker_percent"].integer(0, 100),
+        breaker_window_s=_seconds(values["breaker_window_s"]),
+        shared_ports=frozenset(one.integer(1, 65535) for one in values["shared_ports"].sequence()),
+        trust=trust,
+    )
+
+
+def _seconds(field: Field) -> int:
+    seconds = field.seconds() if not field.text().isdigit() else field.integer(1, 1 << 24)
+    if not seconds:
+        raise field.fail("is zero", "a duration")
+    return seconds
+
+
 def _value(name: str, field: Field) -> int | frozenset[int]:
     if name == "amplifier_ports":
         return frozenset(one.integer(1, 65535) for one in field.sequence())
     if name.endswith("_s"):
-        seconds = field.seconds() if not field.text().isdigit() else field.integer(1, 1 << 24)
-        if not seconds:
-            raise field.fail("is zero", "a duration")
-        return seconds
+        return _seconds(field)
     if name in ("benign_percent", "scanner_percent", "answered_percent", "refused_weight_percent"):
         return field.integer(1, 99)
     return field.integer(*_BOUNDS.get(name, (1, _HIGHEST)))
