@@ -15,9 +15,10 @@ from fwguard.cli.desk import house_here, person, show_json, show_rows, staff
 from fwguard.errors import InputError
 from fwguard.flows import registration as flow
 from fwguard.flows.house import House
+from fwguard.model.controls import ServiceKind
 from fwguard.model.intervals import Intervals
 from fwguard.model.ports import parse_ports, parse_protocol, show_protocol
-from fwguard.model.registration import Registration, RegistrationState, Software
+from fwguard.model.registration import Registration, RegistrationState
 from fwguard.store.people import UserRole, UserRow
 from fwguard.store.registrations import RegistrationRow
 
@@ -60,7 +61,7 @@ def list_registrations(state: str | None, server: str, as_json: bool) -> None:
 
 @command.command()
 @click.argument("server")
-@click.option("--software", type=click.Choice([it.value for it in Software]), required=True)
+@click.option("--software", type=click.Choice([it.value for it in ServiceKind]), required=True)
 @click.option(
     "--service", default="", help="As tcp/6697 or udp/10000-20000; without, on every known port of it."
 )
@@ -75,7 +76,7 @@ def add(server: str, software: str, service: str, until: str, why: str, as_json:
     """
     protocol, _, ports = (service or "tcp/").partition("/")
     asked = Registration(
-        server=server, software=Software(software), protocol=parse_protocol(protocol),
+        server=server, software=ServiceKind(software), protocol=parse_protocol(protocol),
         ports=parse_ports(ports) if ports else Intervals(), ends_at=_end_of(until), reason=why,
     )  # fmt: skip
     _act(

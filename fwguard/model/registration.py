@@ -1,4 +1,4 @@
-"""Software that may be used only once it is registered: IRC, proxies, video chat (clause 7.5)."""
+"""ServiceKind that may be used only once it is registered: IRC, proxies, video chat (clause 7.5)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from fwguard.errors import ConflictError, InputError
+from fwguard.model.controls import ServiceKind
 from fwguard.model.intervals import Intervals
 from fwguard.model.ports import SCTP, TCP, UDP, show_protocol
 
@@ -16,14 +17,6 @@ LONGEST: Final = timedelta(days=3660)
 MOST_LETTERS: Final = 2000
 MOST_PORTS: Final = 1024
 PROTOCOLS: Final = (TCP, UDP, SCTP)
-
-
-class Software(StrEnum):
-    """What kind of software it is."""
-
-    IRC = "irc"
-    PROXY = "proxy"
-    VIDEOCHAT = "videochat"
 
 
 class RegistrationState(StrEnum):
@@ -70,7 +63,7 @@ class Registration:
     """
 
     server: str
-    software: Software
+    software: ServiceKind
     protocol: int
     ports: Intervals
     ends_at: datetime

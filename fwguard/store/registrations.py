@@ -9,13 +9,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from fwguard.errors import ConflictError, InputError, NotAllowedError
+from fwguard.model.controls import ServiceKind
 from fwguard.model.intervals import Intervals
 from fwguard.model.ports import parse_ports
 from fwguard.model.registration import (
     Registration,
     RegistrationEvent,
     RegistrationState,
-    Software,
     next_state,
 )
 from fwguard.store.asks import ports_text
@@ -45,7 +45,7 @@ class RegistrationRow(Sealed, Base):
     number: Mapped[str] = mapped_column(String(20), unique=True)
     client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"), index=True)
     server_id: Mapped[int] = mapped_column(ForeignKey("servers.id"), index=True)
-    software: Mapped[Software] = mapped_column(Word(Software))
+    software: Mapped[ServiceKind] = mapped_column(Word(ServiceKind))
     protocol: Mapped[int]
     ports: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(Text)

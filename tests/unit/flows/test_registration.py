@@ -11,8 +11,9 @@ from sqlalchemy.exc import IntegrityError
 
 from fwguard.errors import ConflictError, InputError, NotAllowedError
 from fwguard.flows import registration as flow
+from fwguard.model.controls import ServiceKind
 from fwguard.model.ports import TCP, parse_ports
-from fwguard.model.registration import Registration, RegistrationState, Software
+from fwguard.model.registration import Registration, RegistrationState
 from fwguard.store.audit import AuditRow
 from fwguard.store.people import user_named
 from fwguard.store.registrations import RegistrationRow, registrations_holding
@@ -27,7 +28,7 @@ class Register:
     def ask(self, who: str = "ann", days: float = 30, key: str | None = None, server: str = "web1") -> str:
         """Ask; return the number."""
         asked = Registration(
-            server=server, software=Software.IRC, protocol=TCP, ports=parse_ports("6660-6669"),
+            server=server, software=ServiceKind.IRC, protocol=TCP, ports=parse_ports("6660-6669"),
             ends_at=self.clock.at + timedelta(days=days), reason="team chat",
         )  # fmt: skip
         with self.house.store.session() as session:

@@ -13,11 +13,12 @@ from fwguard.errors import DeviceError, InputError, NotAllowedError, PartialRead
 from fwguard.flows import address as addresses
 from fwguard.flows import registration as register
 from fwguard.flows import service_life as flow
+from fwguard.model.controls import ServiceKind
 from fwguard.model.inventory import Server
 from fwguard.model.machine_state import MachineState, Sighting
 from fwguard.model.pool import Pool
 from fwguard.model.ports import TCP, parse_ports
-from fwguard.model.registration import Registration, RegistrationState, Software
+from fwguard.model.registration import Registration, RegistrationState
 from fwguard.store.addresses import Ending, HoldingRow
 from fwguard.store.inventory import add_server
 from fwguard.store.machine_states import MachineStateRow
@@ -249,7 +250,7 @@ def test_what_the_inventory_gains_is_taken_over(service: Service) -> None:
 def test_registrations_end_on_their_day(service: Service) -> None:
     """Granted or still waiting."""
     asked = Registration(
-        server="web1", software=Software.IRC, protocol=TCP, ports=parse_ports("6697"),
+        server="web1", software=ServiceKind.IRC, protocol=TCP, ports=parse_ports("6697"),
         ends_at=service.clock.at + timedelta(days=3), reason="chat",
     )  # fmt: skip
     with service.house.store.session() as session:

@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 
 from fwguard.errors import ConflictError, InputError
+from fwguard.model.controls import ServiceKind
 from fwguard.model.intervals import Intervals
 from fwguard.model.ports import ICMP, TCP, parse_ports
 from fwguard.model.registration import (
@@ -16,20 +17,19 @@ from fwguard.model.registration import (
     Registration,
     RegistrationEvent,
     RegistrationState,
-    Software,
     next_state,
 )
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 GOOD = Registration(
-    server="chat1", software=Software.IRC, protocol=TCP, ports=parse_ports("6660-6669"),
+    server="chat1", software=ServiceKind.IRC, protocol=TCP, ports=parse_ports("6660-6669"),
     ends_at=NOW + timedelta(days=30), reason="team chat",
 )  # fmt: skip
 
 
 def test_without_ports_it_is_meant_on_every_known_one() -> None:
     """Video chat has no port of its own."""
-    assert not replace(GOOD, software=Software.VIDEOCHAT, ports=Intervals()).ports
+    assert not replace(GOOD, software=ServiceKind.VIDEOCHAT, ports=Intervals()).ports
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from fwguard.model.case import CaseKind
+from fwguard.model.controls import ServiceKind
 from fwguard.model.pool import Pool
 from fwguard.model.ports import TCP, parse_ports
-from fwguard.model.registration import Registration, Software
+from fwguard.model.registration import Registration
 from fwguard.model.snapshot import Snapshot
 from fwguard.model.ticket import TicketEvent
 from fwguard.model.warrant import Ground
@@ -91,7 +92,7 @@ def full(house: Store) -> Store:
             free_at=NOW + timedelta(9),
         )
         asked = Registration(
-            server="web-acme", software=Software.IRC, protocol=TCP, ports=parse_ports("6697"),
+            server="web-acme", software=ServiceKind.IRC, protocol=TCP, ports=parse_ports("6697"),
             ends_at=NOW + timedelta(days=9), reason="chat",
         )  # fmt: skip
         registration = add_registration(

@@ -14,11 +14,12 @@ from fwguard.errors import NotAllowedError
 from fwguard.model.address import AddressSet
 from fwguard.model.case import CaseEvent, CaseKind
 from fwguard.model.change import Change
+from fwguard.model.controls import ServiceKind
 from fwguard.model.inventory import Language
 from fwguard.model.machine_state import MachineState
 from fwguard.model.pool import Pool
 from fwguard.model.ports import TCP, parse_ports
-from fwguard.model.registration import Registration, Software
+from fwguard.model.registration import Registration
 from fwguard.model.snapshot import Snapshot
 from fwguard.model.ticket import Ask, TicketEvent
 from fwguard.store import Store
@@ -98,7 +99,7 @@ def _live(session: Session, client: str) -> None:
         session, firewall, MachineState.RUNNING, since=NOW, source="file:x", actor="system", why="w", at=NOW
     )
     asked = Registration(
-        server=server.name, software=Software.IRC, protocol=TCP, ports=parse_ports("6697"),
+        server=server.name, software=ServiceKind.IRC, protocol=TCP, ports=parse_ports("6697"),
         ends_at=NOW + timedelta(days=9), reason="chat",
     )  # fmt: skip
     add_registration(session, asked, server, user_named(session, f"ann-{client}"), source="portal", at=NOW)
