@@ -6,17 +6,21 @@ from fwguard.model.address import AddressSet
 from fwguard.model.controls import (
     BandwidthControl,
     Controls,
+    DevelopmentControl,
+    FirewallControl,
     IntrusionControl,
     IsolationControl,
     KnownService,
     Ladder,
     MailControl,
+    Mode,
     Passage,
     Reason,
     RegistrationControl,
     RetrievalControl,
     Rung,
     ServiceKind,
+    VpnControl,
     WatchControl,
 )
 from fwguard.model.edge import EdgeArchitecture, EdgePort, EdgeState, PortKind
@@ -29,6 +33,7 @@ DAY_S = 86400
 LADDER = Ladder(rungs=(Rung.WARN, Rung.PORT, Rung.SERVICE, Rung.SERVER), window_s=30 * DAY_S)
 AT_ONCE = Ladder(rungs=(Rung.SERVER,), window_s=DAY_S)
 CONTROLS = Controls(
+    firewall=FirewallControl(mode=Mode.ENFORCE, ladder=LADDER),
     intrusion=IntrusionControl(
         scan_targets_per_s=50, scan_burst_targets=200, mail_burst_targets=1000, window_s=60,
         flood_packets_per_s=5000, flood_burst_packets=10000, memory_most=65536, ladder=AT_ONCE,
@@ -49,6 +54,8 @@ CONTROLS = Controls(
         on_the_spot=(Passage.CONSOLE,),
     ),
     retrieval=RetrievalControl(window_s=3 * DAY_S),
+    development=DevelopmentControl(shortest_prefix4=16, shortest_prefix6=32),
+    vpn=VpnControl(snaplen_bytes=64),
     watch=WatchControl(packets_most=8, snaplen_bytes=512, refusals_per_s=200),
 )  # fmt: skip
 

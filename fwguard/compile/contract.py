@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from fwguard.errors import InputError
 from fwguard.model.address import AddressSet, parse_span
-from fwguard.model.controls import Passage
-from fwguard.model.edge import EdgeArchitecture, EdgePort, EdgeState, Mode, PortKind, Template
+from fwguard.model.controls import Mode, Passage
+from fwguard.model.edge import EdgeArchitecture, EdgePort, EdgeState, PortKind, Template
 from fwguard.model.edge_checks import is_outer, walled_architectures
 from fwguard.model.edge_grants import EdgeIsolation, EdgeOpening, PassageRule, Scope
 from fwguard.model.inventory import Role

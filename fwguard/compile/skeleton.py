@@ -89,6 +89,7 @@ class Logging:
     def __init__(self, controls: Controls) -> None:
         self._per_s = controls.watch.refusals_per_s
         self._snaplen = controls.watch.snaplen_bytes or 128
+        self._connection_snaplen = controls.vpn.snaplen_bytes
 
     def refuse(self, why: str) -> list[str]:
         """Return the rules that log (within the limit), count and drop."""
@@ -99,7 +100,8 @@ class Logging:
     def connection(self, match: str, why: str) -> str:
         """Return the rule that logs a new connection (Annex 3, or mode observe)."""
         group = LogGroup.CONNECTIONS
-        return f'{match} log prefix "{why}" group {group} snaplen 64 queue-threshold 16 comment "{why}"'
+        size = self._connection_snaplen
+        return f'{match} log prefix "{why}" group {group} snaplen {size} queue-threshold 16 comment "{why}"'
 
 
 def cut_chains(

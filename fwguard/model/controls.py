@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from fwguard.errors import InputError
 from fwguard.model.ports import WITH_PORTS, show_protocol
@@ -88,6 +87,21 @@ class KnownService:
             )
 
 
+class Mode(StrEnum):
+    """Whether what is not opened (clause 7.1.1) is dropped, or passed, counted and logged."""
+
+    OBSERVE = "observe"
+    ENFORCE = "enforce"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirewallControl:
+    """Clause 7.1.1: the mode of an architecture that has none of its own."""
+
+    mode: Mode
+    ladder: Ladder
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailControl:
     """Clause 7.4: TCP ports to which only a mail server opens connections outside its architecture."""
@@ -163,16 +177,31 @@ class RetrievalControl:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DevelopmentControl:
+    """Annex 2: the shortest prefixes that count as a client's own addresses."""
+
+    shortest_prefix4: int
+    shortest_prefix6: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VpnControl:
+    """Annex 3: how much of the packet that opens a connection is logged."""
+
+    snaplen_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Controls:
     """Everything that an edge enforces by clause; the same for every client."""
 
+    firewall: FirewallControl
     intrusion: IntrusionControl
     mail: MailControl
     registration: RegistrationControl
     bandwidth: BandwidthControl
     isolation: IsolationControl
     retrieval: RetrievalControl
+    development: DevelopmentControl
+    vpn: VpnControl
     watch: WatchControl
-
-
-MOST_PORTS_OF_CONTROL: Final = 64

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from fwguard.errors import InputError
 from fwguard.model.address import AddressSet
-from fwguard.model.controls import Controls
+from fwguard.model.controls import Controls, Mode
 from fwguard.model.edge_checks import check_state, is_outer, walled_architectures
 from fwguard.model.edge_fields import (
     MAC,
@@ -64,13 +64,6 @@ class Template(StrEnum):
     DEVELOPMENT = "development"  # Annex 2: reachable from the client's own addresses only
     VPN = "vpn"  # Annex 3: every connection is logged
     RETRIEVAL = "retrieval"  # clause 13.2: shut but for the agreed transfer
-
-
-class Mode(StrEnum):
-    """Whether what is not opened (clause 7.1.1) is dropped, or passed, counted and logged."""
-
-    OBSERVE = "observe"
-    ENFORCE = "enforce"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

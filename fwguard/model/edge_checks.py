@@ -81,6 +81,20 @@ def _check_once(where: str, values: Iterable[object]) -> None:
 
 def _check_architectures(state: EdgeState) -> None:
     _check_once("architectures", (one.name for one in state.architectures))
+    own = state.controls.development
+    for index, one in enumerate(state.architectures):
+        for pairs, bits in (
+            (one.own_sources.v4.pairs, 32 - own.shortest_prefix4),
+            (one.own_sources.v6.pairs, 128 - own.shortest_prefix6),
+        ):
+            if one.template.value == "development" and any(
+                last - first >= 1 << bits for first, last in pairs
+            ):
+                raise InputError(
+                    f"{one.own_sources}",
+                    where=f"architectures[{index}].own_sources",
+                    expected=f"prefixes of /{own.shortest_prefix4} or /{own.shortest_prefix6} at least (Annex 2)",
+                )
     clients = {one.name: one.client for one in state.architectures}
     for index, port in enumerate(state.ports):
         if clients.get(port.architecture) != port.client:

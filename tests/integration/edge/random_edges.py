@@ -11,8 +11,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from edge_states import CONTROLS, mac_of, port
 
 from fwguard.model.address import ANY_ADDRESS, AddressSet
-from fwguard.model.controls import Passage, Reason, ServiceKind
-from fwguard.model.edge import EdgeArchitecture, EdgePort, EdgeState, Mode, PortKind, PortState, Template
+from fwguard.model.controls import Mode, Passage, Reason, ServiceKind
+from fwguard.model.edge import EdgeArchitecture, EdgePort, EdgeState, PortKind, PortState, Template
 from fwguard.model.edge_fields import Span
 from fwguard.model.edge_grants import (
     ClientShare,
