@@ -38,6 +38,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "address": ("fwguard.cli.address", "Give addresses, take them back, say who had one when."),
     "register": ("fwguard.cli.register", "The register of IRC, proxies and video chat."),
     "audit": ("fwguard.cli.audit", "List, prove and export the log."),
+    "rules": ("fwguard.cli.rules", "Check the contract's controls, and preview a change of them."),
+    "edge": ("fwguard.cli.edge", "What an edge enforces, and why."),
     "lab": ("fwguard.cli.lab", "A whole hosting platform on this machine."),
     "demo": ("fwguard.cli.demo", "The lab and its controller, with one command."),
     "bench": ("fwguard.cli.bench", "Measure."),
