@@ -201,7 +201,7 @@ class NetlinkSocket:
                 parts.append(pack(request, sequence, asked))
             parts.append(pack(end, last + 1, NLM_F_REQUEST))
             self._send(b"".join(parts))
-            return self._answers(first, [begin, *requests], waiting={last}, sparse=sparse)
+            return self._answers(first, [begin, *requests], waiting={last})
 
     def each(self, requests: Sequence[Request]) -> tuple[Refusal, ...]:
         """Send requests that stand alone (no batch) together, and return those that were refused."""
@@ -282,9 +282,7 @@ class NetlinkSocket:
                     return found if whole else None
                 found.append(read(message))
 
-    def _answers(
-        self, first: int, requests: Sequence[Request], *, waiting: set[int], sparse: bool = False
-    ) -> tuple[Refusal, ...]:
+    def _answers(self, first: int, requests: Sequence[Request], *, waiting: set[int]) -> tuple[Refusal, ...]:
         """Read answers until none of `waiting` is open; an error for the batch as a whole ends it too."""
         refused: list[Refusal] = []
         lost = self.overflows
@@ -292,7 +290,13 @@ class NetlinkSocket:
         what = requests[-1].what or "the request"
         deadline = time.monotonic() + self.answer_s
         while waiting:
-            for message in self._receive(deadline, what):
+            overflowed = self.overflows != lost
+            # The kernel answers inside our sending: after an overflow nothing is on its way but what waits here.
+            until = min(deadline, time.monotonic() + 0.05) if overflowed else deadline
+            came = list(self._receive(until, what))
+            if overflowed and not came:
+                break
+            for message in came:
                 at = message.sequence - first
                 if message.kind != NLMSG_ERROR or not 0 <= at < len(requests):
                     continue
@@ -304,7 +308,7 @@ class NetlinkSocket:
                     return (Refusal(refusal.number, refusal.words, None), *refused)
                 if refusal.number:
                     refused.append(refusal)
-        if self.overflows != lost and not refused:
+        if self.overflows != lost and not (batch and refused):
             raise DeviceError(
                 f"{what}: answers of the kernel were lost; whether it holds is unknown: read back"
             )

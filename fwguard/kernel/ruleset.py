@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,7 +31,8 @@ from fwguard.kernel.transition import transition
 __all__ = ["Applied", "Compiled", "apply", "compile_text", "differences", "listing"]
 
 NFT_SET_EVAL: Final = 0x20
-_TRIES: Final = 5
+_TRIES: Final = 10
+_BACKOFF_S: Final = 0.005
 _LISTING_S: Final = 60.0
 
 
@@ -67,6 +69,7 @@ def apply(socket: NetlinkSocket, wanted: Compiled, *, keep: Collection[str] = ()
         except PreimageMovedError:
             if attempt + 1 == _TRIES:
                 raise
+            time.sleep(_BACKOFF_S * (attempt + 1))
     found = differences(socket, wanted, keep=keep)
     if found:
         raise DeviceError(
@@ -111,15 +114,17 @@ def listing(table: n.Table, *, netns: str | None = None) -> list[dict[str, Any]]
 
 
 def _apply_once(socket: NetlinkSocket, wanted: Compiled, keep: Collection[str]) -> Applied:
-    flags = tables.OWNED if tables.supports_owned_tables(socket) else 0
     before = generation(socket)
+    states = {content.table: tables.state_of(socket, content.table) for content in wanted.contents}
+    ours = all(state is not None and state.owner == socket.port for state in states.values())
+    flags = tables.OWNED if ours or tables.supports_owned_tables(socket) else 0
     prepare: list[Request] = []
     flip: list[Request] = []
     clean: list[Request] = []
     reloaded: list[str] = []
     held: list[tuple[n.Table, Hold]] = []
     for content in wanted.contents:
-        taking, hold = _taking(socket, content.table, flags)
+        taking, hold = _taking(socket, content.table, states[content.table], flags)
         found = read_content(socket, content.table)
         kept = _kept(content, keep)
         steps = transition(found, content, keep=kept, fresh=hold in (Hold.CREATED, Hold.LOOSE))
@@ -134,16 +139,20 @@ def _apply_once(socket: NetlinkSocket, wanted: Compiled, keep: Collection[str]) 
         taken = [request for table, hold in held if hold is Hold.ADOPTED for request in _adopting(table)]
         raise_refused(socket.transact(taken, generation=before), where)
         raise PreimageMovedError(f"{where}: adopted; read again")
+    # What this socket owns already nobody else can have changed since it was read: then any generation will do.
+    guarded = any(hold is not Hold.KEPT for _, hold in held)
     for step in (prepare, flip, clean):
         if step:
-            raise_refused(socket.transact(step, generation=before), where)
-            before = generation(socket)
-    return Applied(before, tuple(held), tuple(reloaded))
+            raise_refused(socket.transact(step, generation=before if guarded else None), where)
+            # Our commit made the next generation (net/netfilter/nf_tables_api.c: never 0).
+            before = (before + 1) & 0xFFFFFFFF or 1
+    return Applied(generation(socket), tuple(held), tuple(reloaded))
 
 
-def _taking(socket: NetlinkSocket, table: n.Table, flags: int) -> tuple[list[Request], Hold]:
+def _taking(
+    socket: NetlinkSocket, table: n.Table, state: tables.TableState | None, flags: int
+) -> tuple[list[Request], Hold]:
     """Return what makes, adopts or remakes the table, and how it is then held."""
-    state = tables.state_of(socket, table)
     if state is None:
         return [tables.making(table, flags)], Hold.CREATED if flags else Hold.SHARED
     if state.flags & n.NFT_TABLE_F_OWNER and state.owner != socket.port:
