@@ -31,9 +31,11 @@ Exposed = tuple[str, Rule, str, dict[str, str]]
 
 
 def outside_interfaces(policy: Policy) -> frozenset[str]:
-    """Return the interfaces that lead outside, as far as routes and NAT tell: none when they do not."""
+    """Return the interfaces that lead outside, as far as routes, or else NAT, tell: none when they do not."""
     names = {route.interface for route in policy.routes if route.prefix in _DEFAULT_ROUTES}
-    for rule in policy.nat:
+    names |= {one.interface for one in policy.networks if one.prefix in _DEFAULT_ROUTES}
+    names.discard("")
+    for rule in policy.nat if not names else ():
         for match in rule.matches:
             if rule.kind in (NatKind.MASQUERADE, NatKind.SNAT) and not match.egress.negated:
                 names |= match.egress.names

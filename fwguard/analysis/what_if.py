@@ -16,6 +16,7 @@ from fwguard.analysis.partition import OPENS, SAME
 from fwguard.analysis.passes import may_pass, passing, universe_of
 from fwguard.analysis.program import flatten
 from fwguard.analysis.reach import Reach
+from fwguard.analysis.routing import behind
 from fwguard.analysis.space import Space
 from fwguard.analysis.translate import inner_target
 from fwguard.model.address import ANY_ADDRESS, Family
@@ -129,16 +130,38 @@ def asked_boxes(policy: Policy, opening: Opening) -> list[Box]:
 def coverage(policy: Policy, boxes: Iterable[Box]) -> Coverage:
     """Return how much of some boxes passes for sure.
 
-    A public source is asked about where it comes in, when routes or NAT tell which interface that is.
+    A public source is asked about where it comes in, when routes or NAT tell which interface that is; a
+    server about where it lies, when the interfaces' own addresses and the routes tell.
     """
     roots = {
         partition.root
         for box in boxes
-        for partition in passing(policy, box.hook, replace(box, ingress=_ingress(policy, box)))
+        for placed in on_the_way(policy, box)
+        for partition in passing(policy, box.hook, placed)
     }
     if roots == {OPENS}:
         return Coverage.ALL
     return Coverage.NONE if roots <= {SAME} else Coverage.PART
+
+
+def on_the_way(policy: Policy, box: Box) -> list[Box]:
+    """Return a box as the packets that come where its source lies and leave to where its target lies.
+
+    Interfaces that a box names already stay as they are, and so does a source of which a part lies nobody
+    knows where.
+    """
+    ingress = _ingress(policy, box)
+    targets = behind(policy, box.target) if box.egress.is_any else [(box.egress, box.target)]
+    placed = [replace(box, ingress=ingress, egress=egress, target=target) for egress, target in targets]
+    sources = behind(policy, box.source) if ingress.is_any else [(ingress, box.source)]
+    if any(way.is_any for way, _ in sources):
+        sources = [(ingress, box.source)]
+    return [
+        replace(one, ingress=way, source=source)
+        for one in placed
+        for way, source in sources
+        if source.families & one.target.families
+    ]
 
 
 def _ingress(policy: Policy, box: Box) -> InterfaceSet:
@@ -151,7 +174,7 @@ def _ingress(policy: Policy, box: Box) -> InterfaceSet:
 def passing_lines(policy: Policy, boxes: Iterable[Box]) -> tuple[int, ...]:
     """Return the lines that let some of it pass, at most a screen full."""
     lines: set[int] = set()
-    for box in boxes:
+    for box in (placed for one in boxes for placed in on_the_way(policy, one)):
         table = InterfaceTable.of(interface_sets((policy,), box.hook) | {box.ingress, box.egress})
         for family in (Family.V4, Family.V6):
             space = Space.of(box.hook, family, table, universe_of(box, family, table))
@@ -173,7 +196,10 @@ def _reached(policy: Policy, box: Box) -> bool:
     """Tell whether anything from outside may reach the target today, on any service."""
     source = ANY_ADDRESS.of_family(box.families)
     whole = Box(hook=box.hook, ingress=_ingress(policy, box), source=source, target=box.target)
-    return may_pass(policy, box.hook, whole)
+    return any(
+        may_pass(policy, box.hook, replace(whole, egress=egress, target=target))
+        for egress, target in behind(policy, box.target)
+    )
 
 
 def without(boxes: Iterable[Box], taken: Iterable[Box]) -> list[Box]:
@@ -185,8 +211,15 @@ def without(boxes: Iterable[Box], taken: Iterable[Box]) -> list[Box]:
 
 
 def _pieces(box: Box, gone: Box) -> list[Box]:
-    """Cut a box along another; interfaces of `gone` are taken to be all (an ask names none)."""
-    if box.hook is not gone.hook or gone.ingress != ANY_INTERFACE or gone.egress != ANY_INTERFACE:
+    """Cut a box along another; interfaces of `gone` are taken to be all (an ask names none).
+
+    A list at an interface judges what is for the firewall itself, too: the same connection once more.
+    """
+    if (
+        (box.hook is not gone.hook and box.hook is Hook.OUTPUT)
+        or gone.ingress != ANY_INTERFACE
+        or gone.egress != ANY_INTERFACE
+    ):
         return [box]
     pieces = []
     outside = replace(box, target=box.target - gone.target)

@@ -194,6 +194,20 @@ class Route:
     line: int = 0
 
 
+EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A prefix that stands at an interface of the firewall; `interface` is named as rules name it.
+
+    A prefix of everything: the interface learns its address, and the way to everywhere else, from outside.
+    """
+
+    prefix: str
+    interface: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
     """A line that the dialect did not understand: kept as text, compared as text, never dropped."""
@@ -218,6 +232,7 @@ class Policy:
     hooks: Mapping[Hook, tuple[str, ...]] = field(default_factory=dict)
     nat: tuple[NatRule, ...] = ()  # DNAT kinds before filter, SNAT kinds after, each in order
     routes: tuple[Route, ...] = ()
+    networks: tuple[Connected, ...] = ()  # of its interfaces, as far as the text says them
     unread: tuple[Unread, ...] = ()
 
     def __post_init__(self) -> None:

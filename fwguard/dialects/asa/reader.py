@@ -24,7 +24,18 @@ from fwguard.dialects.cisco.lines import Line
 from fwguard.dialects.cisco.routing import Leads, behind
 from fwguard.errors import InputError
 from fwguard.model.address import ANY_ADDRESS, AddressSet, Family, parse_span
-from fwguard.model.policy import Action, Chain, Hook, InterfaceSet, Match, Policy, Route, Rule, Unread
+from fwguard.model.policy import (
+    Action,
+    Chain,
+    Connected,
+    Hook,
+    InterfaceSet,
+    Match,
+    Policy,
+    Route,
+    Rule,
+    Unread,
+)
 
 NAME: Final = "asa"
 IN, OUT, PATH, BOX = "inbound", "outbound", "reverse-path", "to-the-box"
@@ -107,6 +118,9 @@ class _Reader:
             dialect=NAME, families=Family.BOTH, chains=self.chains,
             hooks={Hook.FORWARD: tuple(hooks), Hook.INPUT: mine}, nat=nat, routes=routes,
             unread=tuple(unread[line] for line in sorted(unread)),
+            networks=tuple(
+                Connected(prefix, one.name) for one in found.interfaces.values() for prefix in one.connected
+            ),
         )  # fmt: skip
 
     def _list(self, name: str, lines: list[tuple[Line, int]], translated: bool) -> Chain:

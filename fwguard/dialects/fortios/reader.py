@@ -27,6 +27,7 @@ from fwguard.model.policy import (
     ANY_INTERFACE,
     Action,
     Chain,
+    Connected,
     Hook,
     InterfaceSet,
     Match,
@@ -88,6 +89,10 @@ def policy_of(tree: Tree, version: Version | None) -> Policy:
         hooks={Hook.FORWARD: forward, Hook.INPUT: mine},
         nat=(*(one for one in nat if one.kind not in after), *(one for one in nat if one.kind in after)),
         routes=tuple(routes), unread=tuple(sorted(by_line.values(), key=lambda one: one.line)),
+        networks=tuple(
+            Connected(prefix, name)
+            for part in parts for name, own in part.interfaces.connected.items() for prefix in own
+        ),
     )  # fmt: skip
 
 

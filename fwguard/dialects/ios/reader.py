@@ -23,7 +23,7 @@ from fwguard.dialects.ios.routes import leads, read_routes
 from fwguard.dialects.ios.seen import Seen
 from fwguard.model.address import ANY_ADDRESS, ANY_V4, ANY_V6, AddressSet, Family, parse_span, show_address
 from fwguard.model.intervals import Intervals
-from fwguard.model.policy import Action, Chain, Hook, InterfaceSet, Match, Policy, Route, Rule
+from fwguard.model.policy import Action, Chain, Connected, Hook, InterfaceSet, Match, Policy, Route, Rule
 from fwguard.model.ports import ICMPV6, TCP, icmp_types
 
 NAME: Final = "ios"
@@ -102,6 +102,9 @@ class _Reader:
             dialect=NAME, families=Family.BOTH, chains=self.chains,
             hooks={hook: keys for hook, keys in hooks.items() if keys}, nat=nat, routes=routes,
             unread=tuple(unread[line] for line in sorted(unread)),
+            networks=tuple(
+                Connected(prefix, one.name) for one in found.interfaces.values() for prefix in one.connected
+            ),
         )  # fmt: skip
 
     def _bound(self, version: str, direction: str, seen: Seen) -> Chain:

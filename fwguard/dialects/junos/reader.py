@@ -23,7 +23,7 @@ from fwguard.dialects.set_lines import LISTING, read_set_lines
 from fwguard.dialects.unread import Notes
 from fwguard.errors import UnreadableError
 from fwguard.model.address import ANY_V6, Family
-from fwguard.model.policy import Action, Chain, Hook, Match, NatKind, Policy, Rule, Unread
+from fwguard.model.policy import Action, Chain, Connected, Hook, Match, NatKind, Policy, Rule, Unread
 
 NAME: Final = "junos"
 POLICIES: Final = "policies"
@@ -118,6 +118,11 @@ def read_tree(root: Node, unread: list[Unread], text: str) -> Reading:
         hooks={hook: tuple(keys) for hook, keys in hooks.items() if keys},
         nat=nat,
         routes=read_routes(root, zones, notes),
+        networks=tuple(
+            Connected(prefix, zones.name(interface))
+            for interface, prefix in zones.connected
+            if zones.name(interface) in zones.members
+        ),
         unread=notes.sorted(),
     )
     return Reading(policy, zones, policies)

@@ -14,7 +14,7 @@ from fwguard.dialects.panos.sections import check_sections, other_rules
 from fwguard.dialects.panos.security import Security, outside, within_zones
 from fwguard.dialects.unread import Notes
 from fwguard.model.address import Family
-from fwguard.model.policy import Action, Chain, Hook, InterfaceSet, Match, Policy, Rule, Unread
+from fwguard.model.policy import Action, Chain, Connected, Hook, InterfaceSet, Match, Policy, Rule, Unread
 
 NAME: Final = "panos"
 SECURITY: Final = "security"
@@ -71,6 +71,7 @@ def read_tree(root: Node, unread: list[Unread], text: str) -> Reading:
         hooks={Hook.FORWARD: tuple(keys), Hook.INPUT: tuple(incoming)},
         nat=tuple(rule for firewall in found.found for rule in nat_rules(firewall, notes)),
         routes=tuple(network.routes()), unread=notes.sorted(),
+        networks=tuple(Connected(prefix, zone) for prefix, zone in network.connected()),
     )  # fmt: skip
     return Reading(policy, network, found, security)
 

@@ -18,7 +18,18 @@ from fwguard.dialects.pf.sections import check_sections
 from fwguard.dialects.pf.tree import Node
 from fwguard.errors import InputError
 from fwguard.model.address import AddressSet, Family
-from fwguard.model.policy import Action, Chain, Hook, InterfaceSet, Match, Policy, Route, Rule
+from fwguard.model.policy import (
+    EVERYWHERE,
+    Action,
+    Chain,
+    Connected,
+    Hook,
+    InterfaceSet,
+    Match,
+    Policy,
+    Route,
+    Rule,
+)
 
 
 @dataclass(slots=True)
@@ -60,9 +71,15 @@ def read_root(root: Node, product: str) -> Configuration:
     if disabled is not None and disabled.text != "0":
         # pf is off: no filter, no NAT; what is configured stays to be seen.
         hooks = dict.fromkeys(Hook, ())
+    outside = interfaces.outside()
     policy = Policy(
         dialect=product, chains=read, hooks=hooks, nat=nat.rules if hooks[Hook.FORWARD] else (), routes=routes,
         unread=notes.sorted(),
+        networks=tuple(
+            Connected(prefix, name)
+            for name, one in interfaces.by_name.items() if one.is_enabled
+            for prefix in (*one.networks.texts(), *(EVERYWHERE if name in outside else ()))
+        ),
     )  # fmt: skip
     return Configuration(policy, rules, interfaces, aliases)
 

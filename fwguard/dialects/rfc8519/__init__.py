@@ -12,11 +12,12 @@ from fwguard.dialects.rfc8519.interfaces import read_interfaces
 from fwguard.dialects.rfc8519.json_form import parse_json, show_json
 from fwguard.dialects.rfc8519.names import ACL, INTERFACES, NAT, ROUTING, TOPS
 from fwguard.dialects.rfc8519.nat import NatReader
+from fwguard.dialects.rfc8519.paths import connected
 from fwguard.dialects.rfc8519.routes import RouteReader
 from fwguard.dialects.rfc8519.tree import BASE_NS, YANG_NS, Node, parse_xml, show_xml
 from fwguard.errors import UnreadableError
 from fwguard.model.change import Change, TextEdit
-from fwguard.model.policy import Policy, Unread
+from fwguard.model.policy import Connected, Policy, Unread
 
 _SNIFFED: Final = 64 << 10
 _MODULES: Final = tuple(module for module, _ in TOPS)
@@ -69,6 +70,7 @@ class Rfc8519:
             hooks=acls.hooks,
             nat=nat.rules,
             routes=tuple(routing.routes),
+            networks=tuple(Connected(prefix, name) for prefix, name in connected(tops)),
             unread=tuple(sorted(unread, key=lambda one: one.line)),
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fwguard.dialects.rfc8519.names import ACL, INTERFACES, IP, ROUTING
 from fwguard.dialects.rfc8519.routes import RouteReader
 from fwguard.dialects.rfc8519.tree import Node
@@ -65,19 +67,9 @@ def _speaks_for(acls: Node, names: list[str], opening: Opening) -> bool:
 def _table(tops: list[Node], family: Family) -> list[tuple[int, int, str]]:
     """Return (first, last, interface) of connected prefixes and of static routes that lead somewhere."""
     version = 4 if family == Family.V4 else 6
-    connected: list[tuple[int, int, str]] = []
-    for top in tops:
-        if (top.module, top.name) != (INTERFACES, "interfaces"):
-            continue
-        for interface in top.all("interface"):
-            for ip in interface.children:
-                if ip.module != IP or ip.name != f"ipv{version}":
-                    continue
-                for address in ip.all("address"):
-                    span = _span(f"{address.value('ip')}/{address.value('prefix-length')}", version)
-                    if span:
-                        connected.append((*span, interface.value("name")))
-    table = list(connected)
+    own = [(_span(prefix, version), name) for prefix, name in connected(tops)]
+    near = [(*span, name) for span, name in own if span]
+    table = list(near)
     reader = RouteReader()
     for top in tops:
         if (top.module, top.name) == (ROUTING, "routing"):
@@ -85,10 +77,25 @@ def _table(tops: list[Node], family: Family) -> list[tuple[int, int, str]]:
     for route in reader.routes:
         span = _span(route.prefix, version)
         hop = _span(route.via, version) if route.via else None
-        interface_name = route.interface or (_longest(connected, *hop) if hop else "")
+        interface_name = route.interface or (_longest(near, *hop) if hop else "")
         if span and interface_name:
             table.append((*span, interface_name))
     return table
+
+
+def connected(tops: list[Node]) -> Iterator[tuple[str, str]]:
+    """Yield (prefix, interface) of what stands at the interfaces themselves (RFC 8344)."""
+    for top in tops:
+        if (top.module, top.name) != (INTERFACES, "interfaces"):
+            continue
+        for interface in top.all("interface"):
+            for ip in interface.children:
+                if ip.module != IP or ip.name not in ("ipv4", "ipv6"):
+                    continue
+                for address in ip.all("address"):
+                    prefix = f"{address.value('ip')}/{address.value('prefix-length')}"
+                    if any(_span(prefix, version) for version in (4, 6)):
+                        yield prefix, interface.value("name")
 
 
 def _span(text: str, version: int) -> tuple[int, int] | None:

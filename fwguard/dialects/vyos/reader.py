@@ -17,7 +17,7 @@ from fwguard.dialects.vyos.tree import Node, Tree
 from fwguard.dialects.vyos.zones import Zone, add_zones, read_zones
 from fwguard.errors import UnreadableError
 from fwguard.model.address import ANY_ADDRESS, Family
-from fwguard.model.policy import Action, Chain, Hook, Match, NatKind, Policy, Rule
+from fwguard.model.policy import EVERYWHERE, Action, Chain, Connected, Hook, Match, NatKind, Policy, Rule
 from fwguard.model.ports import ANY_PORT
 
 NAME: Final = "vyos"
@@ -90,8 +90,12 @@ def read_tree(tree: Tree) -> Configuration:
     routes = with_interfaces(read_routes(root, notes), interfaces)
     hooks = {hook: tuple(keys) for hook, keys in sets.hooks.items() if keys}
     policy = Policy(
-        dialect=NAME, chains=sets.chains, hooks=hooks, nat=nat.rules, routes=routes, unread=notes.sorted()
-    )
+        dialect=NAME, chains=sets.chains, hooks=hooks, nat=nat.rules, routes=routes, unread=notes.sorted(),
+        networks=tuple(
+            Connected(prefix, one.name)
+            for one in interfaces for prefix in (*one.addresses, *(EVERYWHERE if one.is_dynamic else ()))
+        ),
+    )  # fmt: skip
     return Configuration(policy, interfaces, bound, zones, notes.legacy)
 
 
