@@ -12,6 +12,7 @@ import click
 # name -> the module whose `run()` measures and returns plain data.
 BENCHES: Final[Mapping[str, str]] = {
     "analysis": "fwguard.bench.analysis",
+    "edge": "fwguard.bench.edge",
     "fleet": "fwguard.bench.fleet",
 }
 
