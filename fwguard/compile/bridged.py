@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from fwguard.compile.cuts import COMBINATIONS, combination
 from fwguard.compile.guards import identity_chains
@@ -12,7 +13,14 @@ from fwguard.compile.skeleton import Logging, chain, cut_chains
 from fwguard.model.controls import Controls
 from fwguard.model.edge import EdgePort, EdgeState, Link
 
-_PRIORITY = -500
+_PRIORITY: Final = -500
+# With br_netfilter, frames between bridged ports would be judged once more as if they were routed.
+BRIDGE_SYSCTLS: Final[Mapping[str, int]] = {
+    "net/bridge/bridge-nf-call-iptables": 0,
+    "net/bridge/bridge-nf-call-ip6tables": 0,
+    "net/bridge/bridge-nf-call-arptables": 0,
+}
+"""What an edge with bridged ports needs where the module is loaded; the kernel's side sets it."""
 
 
 def arp_table(specs: Iterable[SetSpec], log: Logging) -> str:

@@ -37,6 +37,10 @@ class Field(StrEnum):
 F = Field
 
 
+# As many as an edge has ports: it is never full. No control changes it, for then its cuts would be lost.
+MOST_CUT: Final = 65536
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetSpec:
     """One set, or map where `data` is given. In an interval set each key field is a (first, last) pair.
@@ -81,14 +85,14 @@ def set_table(controls: Controls) -> Mapping[tuple[str, str], SetSpec]:
         *_INET,
         *_memory(controls),
         *_identity("inet"),
-        *_cuts("inet", controls),
+        *_cuts("inet"),
         SetSpec(family="arp", name="arp_ports", key=(F.IIF,)),
         SetSpec(family="arp", name="arp_true", key=(F.IIF, F.ARP_ETHER, F.ARP_IP)),
         SetSpec(family="arp", name="arp_true_span", key=(F.IIF, F.ARP_ETHER, F.ARP_IP), is_interval=True),
         SetSpec(family="netdev", name="arp_true", key=(F.IIF, F.ARP_ETHER, F.ARP_IP)),
         SetSpec(family="netdev", name="arp_true_span", key=(F.IIF, F.ARP_ETHER, F.ARP_IP), is_interval=True),
         *_identity("netdev"),
-        *_cuts("netdev", controls),
+        *_cuts("netdev"),
     )
     return {(spec.family, spec.name): spec for spec in specs}
 
@@ -106,11 +110,10 @@ def _identity(family: str) -> tuple[SetSpec, ...]:
     )
 
 
-def _cuts(family: str, controls: Controls) -> tuple[SetSpec, ...]:
-    most = controls.intrusion.memory_most
+def _cuts(family: str) -> tuple[SetSpec, ...]:
     local = {"family": family, "is_local": True}
     return (
-        SetSpec(**local, name="cut_local_port", key=(F.IIF,), is_dynamic=True, size=most),  # type: ignore[arg-type]
+        SetSpec(**local, name="cut_local_port", key=(F.IIF,), is_dynamic=True, size=MOST_CUT),  # type: ignore[arg-type]
         SetSpec(**local, name="cut_local_mac", key=(F.ETHER,)),  # type: ignore[arg-type]
         SetSpec(family=family, name="cut_ordered_from", key=(F.IIF,), data=F.VERDICT, has_timeout=True),
         SetSpec(family=family, name="cut_ordered_to", key=(F.OIF,), data=F.VERDICT, has_timeout=True),

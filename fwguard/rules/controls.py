@@ -134,8 +134,8 @@ def _ladder(field: Field) -> Ladder:
     rungs = tuple(one.choice({rung.value: rung for rung in Rung}) for one in lines["rungs"].sequence())
     try:
         return Ladder(rungs=rungs, window_s=_number("window_s", lines["window_s"]))
-    except InputError as error:
-        raise lines["rungs"].fail(str(error), "each rung once, the mildest first") from None
+    except InputError:
+        raise lines["rungs"].fail(", ".join(rungs), "rungs, each once, the mildest first") from None
 
 
 def _firewall(section: Field) -> FirewallControl:
