@@ -46,13 +46,47 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What is cut at one edge port, under which clause, since and until when (None: until a person releases it).
+
+    `connection` is set for a flow, `ranges` for a port or a service, neither for the whole server.
+    """
+
+    action: Action
+    port: int
+    clause: str
+    since_s: float
+    until_s: float | None = None
+    connection: Connection | None = None
+    ranges: tuple[PortRange, ...] = ()
+
+    def covers(self, other: Cut) -> bool:
+        """Tell whether this cut holds all that another would cut."""
+        if self.port != other.port:
+            return False
+        if self.action is Action.SERVER:
+            return True
+        if other.connection is not None:
+            one = other.connection
+            return self.connection == one or any(
+                protocol == one.protocol
+                and any(first <= end <= last for end in (one.server_port, one.peer_port))
+                for protocol, first, last in self.ranges
+            )
+        return bool(other.ranges) and all(
+            any(p == protocol and low <= first and last <= high for p, low, high in self.ranges)
+            for protocol, first, last in other.ranges
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
     """The answer to one detection.
 
-    `port` is the edge port's number (0: none is accused) and `interface` its name; `connection` is set for a
-    flow, `ranges` for a port or a service. `until_s` says when the controller releases by itself, None: a
-    person does. `would` is what a detector on trial would have led to. `breach` tells whether it counts for the
-    ladder. Times are seconds since 1970.
+    `port` is the edge port's number (0: none is accused), `interface` and `client` whose it is; `cut` is set
+    where the action cuts, and its end is when the controller releases it by itself. `would` is what a detector
+    on trial would have led to. `breach` tells whether it counts for the ladder, `notice` under what name a warning is
+    remembered ("": none). `at_s` is seconds since 1970.
     """
 
     action: Action
@@ -64,41 +98,14 @@ class Measure:
     interface: str = ""
     client: str = ""
     reason: CutReason = CutReason.CHECK
-    connection: Connection | None = None
-    ranges: tuple[PortRange, ...] = ()
-    until_s: float | None = None
+    cut: Cut | None = None
     would: Action = Action.NOTHING
     breach: bool = False
+    notice: str = ""
     calls_person: bool = False
 
-    @property
-    def cuts(self) -> bool:
-        """Tell whether anything is cut."""
-        return self.action in CUTS
 
-    def covers(self, other: Measure) -> bool:
-        """Tell whether this cut holds all that another would cut."""
-        if self.port != other.port or not self.cuts or not other.cuts:
-            return False
-        if self.action is Action.SERVER:
-            return True
-        if other.connection is not None:
-            return self.connection == other.connection or any(
-                protocol == other.connection.protocol
-                and any(first <= number <= last for number in _ends(other.connection))
-                for protocol, first, last in self.ranges
-            )
-        return bool(other.ranges) and all(
-            any(p == protocol and low <= first and last <= high for p, low, high in self.ranges)
-            for protocol, first, last in other.ranges
-        )
-
-
-def _ends(connection: Connection) -> tuple[int, int]:
-    return connection.server_port, connection.peer_port
-
-
-CutBecause: Final[Mapping[str, CutReason]] = {
+_BECAUSE: Final[Mapping[str, CutReason]] = {
     "6.1": CutReason.DANGER, "7.1": CutReason.INTRUSION, "7.3": CutReason.HACKED, "7.4": CutReason.MAIL,
     "7.5": CutReason.REGISTRATION, "7.8": CutReason.LICENCE, "7.9": CutReason.ABUSE,
 }  # fmt: skip
@@ -108,4 +115,4 @@ def cut_reason(detection: Detection) -> CutReason:
     """Return why it would be cut, which says what stays open and what the notice tells."""
     if detection.detector is Detector.SPAM_BURST:
         return CutReason.SPAM
-    return CutBecause.get(detection.clause, CutReason.CHECK)
+    return _BECAUSE.get(detection.clause, CutReason.CHECK)
