@@ -49,12 +49,15 @@ class Applied:
     reloaded: tuple[str, ...]
 
 
-def apply(socket: NetlinkSocket, wanted: Compiled, *, keep: Collection[str] = ()) -> Applied:
+def apply(
+    socket: NetlinkSocket, wanted: Compiled, *, keep: Collection[str] = (), owned: bool = True
+) -> Applied:
     """Make the kernel hold exactly this ruleset in its tables, all or nothing, and read it back.
 
     `keep` names sets whose elements others put there (quarantine, openings): they stay as they are, also where
     the text now declares the set otherwise. So do those of sets that packets fill (`flags dynamic`). Tables
-    that the ruleset does not name are left alone. What is equal already is not touched.
+    that the ruleset does not name are left alone. What is equal already is not touched. The tables become this
+    socket's own where the kernel has that and `owned` asks for it.
 
     Raises:
         NotAllowedError: another program owns one of the tables.
@@ -64,7 +67,7 @@ def apply(socket: NetlinkSocket, wanted: Compiled, *, keep: Collection[str] = ()
     """
     for attempt in range(_TRIES):
         try:
-            applied = _apply_once(socket, wanted, keep)
+            applied = _apply_once(socket, wanted, keep, owned)
             break
         except PreimageMovedError:
             if attempt + 1 == _TRIES:
@@ -113,11 +116,11 @@ def listing(table: n.Table, *, netns: str | None = None) -> list[dict[str, Any]]
     return found
 
 
-def _apply_once(socket: NetlinkSocket, wanted: Compiled, keep: Collection[str]) -> Applied:
+def _apply_once(socket: NetlinkSocket, wanted: Compiled, keep: Collection[str], owned: bool) -> Applied:
     before = generation(socket)
     states = {content.table: tables.state_of(socket, content.table) for content in wanted.contents}
     ours = all(state is not None and state.owner == socket.port for state in states.values())
-    flags = tables.OWNED if ours or tables.supports_owned_tables(socket) else 0
+    flags = tables.OWNED if owned and (ours or tables.supports_owned_tables(socket)) else 0
     prepare: list[Request] = []
     flip: list[Request] = []
     clean: list[Request] = []

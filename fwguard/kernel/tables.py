@@ -38,8 +38,8 @@ class Hold(Enum):
     ADOPTED = "found without an owner and adopted with all that it held"
     KEPT = "owned by this socket already"
     SHARED = (
-        "this kernel has no owned, persistent tables (Linux 6.9 on): anyone with CAP_NET_ADMIN may change or "
-        "flush the table, and traffic passes unjudged until it is repaired"
+        "not owned (it was not asked for, or this kernel has no owned, persistent tables: Linux 6.9 on): anyone "
+        "with CAP_NET_ADMIN may change or flush it, and traffic passes unjudged until it is repaired"
     )
     LOOSE = (
         "the table is there without the persist flag, which cannot be given later: anyone with CAP_NET_ADMIN "

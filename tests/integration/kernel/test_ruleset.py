@@ -311,3 +311,77 @@ def test_two_at_once_both_end_whole(wire: Any) -> None:
     for thread in threads:
         thread.join(30)
     assert ([], (), ()) == (errors, differences(sockets[0], wanted[1]), differences(sockets[1], wanted[3]))
+
+
+def test_without_ownership_a_flush_is_seen_at_once_and_repaired(wire: Any) -> None:
+    """As on kernels before 6.9: one way for both, and the hold says what it is worth."""
+    socket, wanted = wire.netlink(), compile_text(_text())
+    applied = apply(socket, wanted, keep=KEEP, owned=False)
+    assert {(Hold.SHARED, False)} == {(hold, hold.is_firm) for _, hold in applied.held}
+    with GenerationWatch(netns=wire.edge) as watch:
+        wire.nft("flush", "ruleset")
+        [flushed] = watch.wait(2)
+    assert (True, False, "nft") == (flushed.touches(EDGE), flushed.is_by([socket.port]), flushed.process)
+    assert "table inet edge is missing" in differences(socket, wanted)
+    apply(socket, wanted, keep=KEEP, owned=False)
+    assert () == differences(socket, wanted)
+
+
+def test_what_a_killed_writer_left_is_cleared(wire: Any) -> None:
+    """It died after it had made the next generation's sets, and before the flip: traffic saw none of them."""
+    first = wire.netlink()
+    apply(first, compile_text(_text(1)), keep=KEEP)
+    first.close()
+    wire.nft("add set inet edge wide_2 { type ipv4_addr; flags interval; elements = { 10.0.0.0/8 }; }")
+    heir, wanted = wire.netlink(), compile_text(_text(3))
+    apply(heir, wanted, keep=KEEP)
+    assert () == differences(heir, wanted, keep=KEEP)
+
+
+def test_a_reload_under_traffic_loses_nothing_and_lets_nothing_through(wire: Any) -> None:
+    """Interval sets of 2 000 prefixes flip by name while packets are judged by them one by one."""
+
+    def text(version: int) -> str:
+        prefixes = ", ".join(f"10.{10 + i // 250}.{i % 250}.0/24" for i in range(2_000))
+        return f"""table inet edge {{
+            set wide_{version} {{ type ipv4_addr; flags interval; elements = {{ 10.9.0.0/24, {prefixes} }}; }}
+            set spans_{version} {{ type ipv4_addr . inet_service; flags interval;
+                elements = {{ 10.9.0.0/24 . 9000-9500, 10.8.0.0/24 . {version} }}; }}
+            chain input {{ type filter hook input priority 0; policy drop;
+                ip saddr @wide_{version} ip saddr . udp dport @spans_{version} accept; }}
+        }}"""
+
+    netlink, versions = wire.netlink(), [compile_text(text(version)) for version in (1, 2)]
+    apply(netlink, versions[0])
+    receivers = {}
+    for port in (9001, 9999):
+        receivers[port] = wire.open_socket(wire.edge, plain_socket.AF_INET, plain_socket.SOCK_DGRAM)
+        receivers[port].setsockopt(plain_socket.SOL_SOCKET, 33, 64 << 20)  # SO_RCVBUFFORCE
+        receivers[port].bind(("10.9.0.1", port))
+        receivers[port].setblocking(False)
+    sender = wire.open_socket(wire.peer, plain_socket.AF_INET, plain_socket.SOCK_DGRAM)
+    sent, stop = [0], threading.Event()
+
+    def send() -> None:
+        while not stop.is_set():
+            sender.sendto(b"x", ("10.9.0.1", 9001))
+            sender.sendto(b"x", ("10.9.0.1", 9999))
+            sent[0] += 1
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        for round_ in range(10):
+            assert () == apply(netlink, versions[(round_ + 1) % 2]).reloaded
+    finally:
+        stop.set()
+        thread.join()
+    arrived = dict.fromkeys(receivers, 0)
+    for port, receiver in receivers.items():
+        try:
+            while receiver.recv(9):
+                arrived[port] += 1
+        except BlockingIOError:
+            continue
+    assert sent[0] > 200
+    assert {9001: sent[0], 9999: 0} == arrived
