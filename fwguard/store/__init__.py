@@ -13,6 +13,9 @@
     pools.py         prefixes to give addresses from; addresses.py who held which when
     machine_states.py  which servers run, and who says so
     registrations.py the register of clause 7.5
+    edges.py         the operator's nodes and their keys; edge_ports.py what is plugged in; edge_states.py
+                     what was sent to them; edge_events.py what they told of
+    isolations.py    what is cut or suspended
     warrants.py      the right to write, once
     mail.py          mail in (raw), outbox
     locks.py jobs.py one hand on a device; when to look

@@ -9,7 +9,12 @@ from fwguard.store.approved import BaselineRow, ReadingRow
 from fwguard.store.audit import AuditRow
 from fwguard.store.base import Base
 from fwguard.store.cases import CaseMoveRow, CaseRow, EvidenceRow
+from fwguard.store.edge_events import EdgeEventRow
+from fwguard.store.edge_ports import ArchitectureRow, EdgePortRow
+from fwguard.store.edge_states import EdgeStateBodyRow, EdgeStateRow
+from fwguard.store.edges import EdgeNonceRow, EdgeRow, EdgeTokenRow
 from fwguard.store.inventory import FirewallRow, PublicAddressRow, ServerAddressRow, ServerRow
+from fwguard.store.isolations import IsolationRow
 from fwguard.store.jobs import JobRow
 from fwguard.store.locks import DeviceLockRow
 from fwguard.store.machine_states import MachineStateRow
@@ -27,9 +32,11 @@ configure_mappers()
 METADATA = Base.metadata
 
 __all__ = [
-    "METADATA", "ApprovalRow", "AuditRow", "BaselineRow", "CaseMoveRow", "CaseRow", "ClientRow",
-    "ContactRow", "DeviceLockRow", "EvidenceRow", "FirewallRow", "HolderRow", "HoldingRow", "JobRow",
-    "MachineStateRow", "MailInRow", "NumberRow", "OpeningRow", "OutboxRow", "PoolRow", "PseudonymRow",
-    "PublicAddressRow", "ReadingRow", "RegistrationRow", "RoleRow", "ServerAddressRow", "ServerRow",
-    "TicketEditorRow", "TicketMoveRow", "TicketRow", "TokenRow", "UserRow", "WarrantRow",
+    "METADATA", "ApprovalRow", "ArchitectureRow", "AuditRow", "BaselineRow", "CaseMoveRow", "CaseRow",
+    "ClientRow", "ContactRow", "DeviceLockRow", "EdgeEventRow", "EdgeNonceRow", "EdgePortRow", "EdgeRow",
+    "EdgeStateBodyRow", "EdgeStateRow", "EdgeTokenRow", "EvidenceRow", "FirewallRow", "HolderRow",
+    "HoldingRow", "IsolationRow", "JobRow", "MachineStateRow", "MailInRow", "NumberRow", "OpeningRow",
+    "OutboxRow", "PoolRow", "PseudonymRow", "PublicAddressRow", "ReadingRow", "RegistrationRow",
+    "RoleRow", "ServerAddressRow", "ServerRow", "TicketEditorRow", "TicketMoveRow", "TicketRow",
+    "TokenRow", "UserRow", "WarrantRow",
 ]  # fmt: skip

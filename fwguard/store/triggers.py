@@ -13,6 +13,7 @@ FROZEN: Final = {
     "audit": "the audit log is append-only",
     "approvals": "an approval is never changed or taken back",
     "ticket_editors": "an editor of a ticket stays one",
+    "edge_states": "what was sent to an edge is history",
 }
 _APPROVER: Final = "an approver must not have requested or edited the ticket"
 _DECIDED: Final = "an editor must not have decided about the ticket"
@@ -35,6 +36,9 @@ _OVERLAP: Final = "another pool has an address of this one"
 _COOLS: Final = "the address is held or cools"
 _HISTORY: Final = "who held an address when is history"
 _ASKED: Final = "who asked for a registration, and for what, never changes"
+_NEVER_FALLS: Final = "epoch and generation of an edge never fall"
+_TOLD: Final = "what an edge told of never changes"
+_CUT: Final = "what was cut, and why, never changes; a cut that is over stays over"
 # SQLite sorts text by its bytes; PostgreSQL does when it is told to.
 _POOLS_OVERLAP: Final = """
     EXISTS (SELECT 1 FROM address_pools p
@@ -61,6 +65,11 @@ _HOLDING_KEEPS: Final = (
 )
 _REGISTRATION_KEEPS: Final = (
     "number", "client_id", "server_id", "software", "protocol", "ports", "reason", "requester_id", "requested_at",
+)  # fmt: skip
+
+_ISOLATION_KEEPS: Final = (
+    "case_id", "client_id", "scope", "server_id", "firewall_id", "architecture_id", "protocol", "first_port",
+    "last_port", "reason", "clause", "author", "why", "since", "edge_id", "cut_id", "cut_port",
 )  # fmt: skip
 
 
@@ -110,7 +119,10 @@ def _sqlite() -> list[str]:
         "tickets_same_requester", "BEFORE UPDATE", "tickets",
         "OLD.requester_id IS NOT NEW.requester_id OR OLD.contact_id IS NOT NEW.contact_id", _REQUESTER,
     )  # fmt: skip
-    for name, when, table, condition, message in _of_addresses(differs="IS NOT", collation=""):
+    for name, when, table, condition, message in (
+        *_of_addresses(differs="IS NOT", collation=""),
+        *_of_edges(differs="IS NOT"),
+    ):
         trigger(name, when, table, condition, message)
     return out
 
@@ -140,8 +152,9 @@ def _postgresql() -> list[str]:
         "(OLD.requester_id, OLD.contact_id) IS DISTINCT FROM (NEW.requester_id, NEW.contact_id)",
         _REQUESTER,
     )  # fmt: skip
-    for name, when, table, condition, message in _of_addresses(
-        differs="IS DISTINCT FROM", collation='COLLATE "C"'
+    for name, when, table, condition, message in (
+        *_of_addresses(differs="IS DISTINCT FROM", collation='COLLATE "C"'),
+        *_of_edges(differs="IS DISTINCT FROM"),
     ):
         trigger(name, when, table, condition, message)
     return out
@@ -169,4 +182,25 @@ def _of_addresses(*, differs: str, collation: str) -> list[tuple[str, str, str, 
             "registrations_same_request", "BEFORE UPDATE", "registrations", _moved(_REGISTRATION_KEEPS, differs),
             _ASKED,
         ),
+    ]  # fmt: skip
+
+
+def _of_edges(*, differs: str) -> list[tuple[str, str, str, str, str]]:
+    """Return name, moment, table, condition and message of the triggers about edges."""
+    return [
+        (
+            "edges_never_fall", "BEFORE UPDATE", "edges",
+            "NEW.epoch < OLD.epoch OR (NEW.epoch = OLD.epoch AND NEW.generation < OLD.generation)", _NEVER_FALLS,
+        ),
+        (
+            "edge_events_as_told", "BEFORE UPDATE", "edge_events",
+            _moved(("edge_id", "event_id", "kind", "at", "port", "facts"), differs), _TOLD,
+        ),
+        (
+            "isolations_same_cut", "BEFORE UPDATE", "isolations",
+            f"(OLD.ended_at IS NOT NULL AND OLD.ended_at {differs} NEW.ended_at) OR "
+            + _moved(_ISOLATION_KEEPS, differs),
+            _CUT,
+        ),
+        ("isolations_no_delete", "BEFORE DELETE", "isolations", "1 = 1", _CUT),
     ]  # fmt: skip

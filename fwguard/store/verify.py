@@ -18,13 +18,15 @@ from fwguard.store.audit import GENESIS, AuditRow, Entry
 from fwguard.store.base import Base, UtcDateTime, content_sha256, time_text
 from fwguard.store.cases import EvidenceRow
 from fwguard.store.checkpoints import Checkpoint
+from fwguard.store.edge_states import EdgeStateRow
+from fwguard.store.isolations import IsolationRow
 from fwguard.store.registrations import RegistrationRow
 from fwguard.store.tickets import ApprovalRow
 from fwguard.store.triggers import missing_triggers
 from fwguard.store.warrants import WarrantRow
 
 SEALED: Final[tuple[type[Base], ...]] = (
-    BaselineRow, ApprovalRow, WarrantRow, EvidenceRow, HoldingRow, RegistrationRow,
+    BaselineRow, ApprovalRow, WarrantRow, EvidenceRow, HoldingRow, RegistrationRow, EdgeStateRow, IsolationRow,
 )  # fmt: skip
 PURGES: Final = "retention:evidence:purge"  # the entry after which a row may be gone
 MAX_FINDINGS: Final = 1000

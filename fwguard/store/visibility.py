@@ -15,7 +15,9 @@ from fwguard.store.approved import BaselineRow, ReadingRow
 from fwguard.store.audit import StoreSession
 from fwguard.store.base import Base
 from fwguard.store.cases import CaseMoveRow, CaseRow, EvidenceRow
+from fwguard.store.edge_ports import ArchitectureRow, EdgePortRow
 from fwguard.store.inventory import FirewallRow, PublicAddressRow, ServerAddressRow, ServerRow
+from fwguard.store.isolations import IsolationRow
 from fwguard.store.machine_states import MachineStateRow
 from fwguard.store.mail import MailInRow, OutboxRow
 from fwguard.store.openings import HolderRow, OpeningRow
@@ -70,6 +72,9 @@ VISIBLE: Final[Mapping[type[Base], Callable[[int], ColumnElement[bool]]]] = {
     HoldingRow: lambda client_id: HoldingRow.client_id == client_id,
     MachineStateRow: _of_machines,
     RegistrationRow: lambda client_id: RegistrationRow.client_id == client_id,
+    ArchitectureRow: lambda client_id: ArchitectureRow.client_id == client_id,
+    EdgePortRow: lambda client_id: EdgePortRow.client_id == client_id,
+    IsolationRow: lambda client_id: IsolationRow.client_id == client_id,
 }
 
 

@@ -14,7 +14,9 @@ from fwguard.errors import NotAllowedError
 from fwguard.model.address import AddressSet
 from fwguard.model.case import CaseEvent, CaseKind
 from fwguard.model.change import Change
-from fwguard.model.controls import ServiceKind
+from fwguard.model.controls import Reason, ServiceKind
+from fwguard.model.edge import PortKind
+from fwguard.model.edge_grants import Scope
 from fwguard.model.inventory import Language
 from fwguard.model.machine_state import MachineState
 from fwguard.model.pool import Pool
@@ -27,7 +29,10 @@ from fwguard.store.addresses import Manner, begin_holding
 from fwguard.store.approved import approve_baseline, record_reading
 from fwguard.store.base import Base
 from fwguard.store.cases import add_evidence, move_case, open_case
+from fwguard.store.edge_ports import add_port
+from fwguard.store.edges import add_edge
 from fwguard.store.inventory import FirewallRow, firewall_named, server_named
+from fwguard.store.isolations import add_isolation
 from fwguard.store.machine_states import set_state
 from fwguard.store.mail import MailInRow, MailState, keep_mail, queue_mail, settle_mail
 from fwguard.store.openings import add_opening, hold_opening
@@ -103,6 +108,15 @@ def _live(session: Session, client: str) -> None:
         ends_at=NOW + timedelta(days=9), reason="chat",
     )  # fmt: skip
     add_registration(session, asked, server, user_named(session, f"ann-{client}"), source="portal", at=NOW)
+    edge = add_edge(session, f"edge-{client}", uplinks=("up0",), uplink_bps=10**9, actor="system", at=NOW)
+    port = add_port(
+        session, edge, "s0", server, kind=PortKind.SERVER, macs=("02:00:00:00:00:01",), zone=1, actor="system",
+        at=NOW,
+    )  # fmt: skip
+    add_isolation(
+        session, case, server, scope=Scope.PORT, reason=Reason.CHECK, clause="7.10", stays_open=(),
+        author="system", why="w", at=NOW, ends_at=None, cut=(edge, "cut-00000001", port.id),
+    )  # fmt: skip
 
 
 @pytest.fixture
