@@ -12,6 +12,6 @@ presenting.py     how times, digests and changed lines look on a page
 sessions.py       a session of the store for each request: a client's sees only its own
 problems.py       what went wrong, as a page
 serving.py        the server
-login.py start.py requests.py tickets.py deciding.py firewalls.py cases.py mails.py log.py health.py
+login.py start.py requests.py tickets.py firewalls.py addresses.py registrations.py cases.py mails.py log.py health.py
                   the pages; each is a door: it reads, asks a flow, shows, and decides nothing
 """

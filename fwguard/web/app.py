@@ -11,7 +11,19 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from fwguard.flows.house import House
-from fwguard.web import cases, firewalls, health, log, login, mails, requests, start, tickets
+from fwguard.web import (
+    addresses,
+    cases,
+    firewalls,
+    health,
+    log,
+    login,
+    mails,
+    registrations,
+    requests,
+    start,
+    tickets,
+)
 from fwguard.web.configuration import configuration
 from fwguard.web.identity import install_identity
 from fwguard.web.language import install_language
@@ -21,7 +33,7 @@ from fwguard.web.sessions import install_sessions
 from fwguard.web.shield import install_shield
 from fwguard.web.tries import install_tries
 
-PAGES = (start, login, requests, tickets, firewalls, cases, mails, log, health)
+PAGES = (start, login, requests, tickets, firewalls, addresses, registrations, cases, mails, log, health)
 
 
 def create_app(house: House, given: Mapping[str, Any] | None = None) -> Flask:

@@ -23,6 +23,8 @@ _CLIENT: Final = (
     ("requests.new", _("New request")),
     ("tickets.tickets", _("Requests")),
     ("firewalls.firewalls", _("Firewalls")),
+    ("addresses.addresses", _("Addresses")),
+    ("registrations.registrations", _("Registrations")),
     ("cases.cases", _("Cases")),
 )
 _STAFF: Final = (
@@ -30,6 +32,8 @@ _STAFF: Final = (
     ("tickets.queue", _("Queue")),
     ("tickets.tickets", _("Requests")),
     ("firewalls.firewalls", _("Firewalls")),
+    ("addresses.addresses", _("Addresses")),
+    ("registrations.registrations", _("Registrations")),
     ("cases.cases", _("Cases")),
     ("mails.mails", _("Mail")),
     ("log.log", _("Log")),

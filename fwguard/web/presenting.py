@@ -14,6 +14,7 @@ from markupsafe import Markup
 from fwguard.approvals.calendar import PARIS
 from fwguard.model.ports import show_protocol
 from fwguard.store.openings import OpeningRow
+from fwguard.store.registrations import RegistrationRow
 from fwguard.web.menu import menu
 from fwguard.web.shield import house_now, is_approver, is_fresh, is_staff
 from fwguard.web.texts import gettext, ngettext
@@ -90,8 +91,8 @@ def day(at: datetime) -> str:
     return str(format_date(at, "d MMMM y"))
 
 
-def service(opening: OpeningRow) -> str:
-    """Return protocol and ports of an opening: "tcp/443"."""
+def service(opening: OpeningRow | RegistrationRow) -> str:
+    """Return protocol and ports of an opening or a registration: "tcp/443"."""
     return show_protocol(opening.protocol) + (f"/{opening.ports}" if opening.ports else "")
 
 

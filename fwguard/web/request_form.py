@@ -85,7 +85,7 @@ class RequestForm:
         if not words:
             self.problems["ports"] = gettext("Which port? Write 443, for example, or 8000-8010.")
         for word in words:
-            if problem := _wrong_port(word):
+            if problem := wrong_port(word):
                 self.problems["ports"] = problem
                 return Intervals()
         return parse_ports(",".join(words)) if words else Intervals()
@@ -132,7 +132,7 @@ class RequestForm:
         return end
 
 
-def _wrong_port(word: str) -> str:
+def wrong_port(word: str) -> str:
     """Return what is wrong with one port or range, or an empty text."""
     low, dash, high = word.partition("-")
     numbers = [low, high] if dash else [low]

@@ -11,9 +11,13 @@ from flask_babel import lazy_pgettext as _p
 
 from fwguard.mail.events import Event
 from fwguard.model.case import CaseEvent, CaseKind, CaseState
+from fwguard.model.controls import ServiceKind
 from fwguard.model.inventory import Language, OnDrift, Platform, Role
+from fwguard.model.machine_state import MachineState
 from fwguard.model.policy import Action, Hook, NatKind
+from fwguard.model.registration import RegistrationState
 from fwguard.model.ticket import TicketEvent, TicketState
+from fwguard.store.addresses import Ending, Manner
 from fwguard.store.inventory import WatchState
 from fwguard.store.mail import MailState
 from fwguard.store.people import UserRole
@@ -110,6 +114,40 @@ NAMES: Final[Mapping[type[StrEnum], Mapping[StrEnum, Any]]] = {
         Platform.IETF: _("IETF models (RFC 8519) over NETCONF"),
         Platform.FRR: _("FRR's static routes"),
     },
+    ServiceKind: {
+        ServiceKind.IRC: _("IRC (chat, bots, bouncers)"),
+        ServiceKind.PROXY: _("proxy"),
+        ServiceKind.VIDEOCHAT: _("video chat"),
+    },
+    RegistrationState: {
+        RegistrationState.REQUESTED: _p("registration", "waiting for a decision"),
+        RegistrationState.GRANTED: _p("registration", "granted"),
+        RegistrationState.REFUSED: _p("registration", "refused"),
+        RegistrationState.WITHDRAWN: _p("registration", "withdrawn"),
+        RegistrationState.ENDED: _p("registration", "ended"),
+    },
+    MachineState: {
+        MachineState.RUNNING: _p("server", "in service"),
+        MachineState.STOPPED: _p("server", "stopped"),
+        MachineState.ARCHIVED: _p("server", "archived"),
+        MachineState.DELETED: _p("server", "deleted"),
+    },
+    Manner: {
+        Manner.ALLOCATED: _("given when it entered service"),
+        Manner.ADOPTED: _("noted in the inventory already"),
+        Manner.TRANSFERRED: _("moved from another server"),
+        Manner.MIGRATED: _("given in the place of another (clause 7.9)"),
+        Manner.RESERVED: _("reserved"),
+    },
+    Ending: {
+        Ending.RELEASED: _("given back"),
+        Ending.STOPPED: _("its server was stopped for too long"),
+        Ending.ARCHIVED: _("its server was archived"),
+        Ending.DELETED: _("its server was deleted"),
+        Ending.TRANSFERRED: _("moved to another server"),
+        Ending.MIGRATED: _("another took its place (clause 7.9)"),
+        Ending.GIVEN: _("the reservation became a server's"),
+    },
     Role: {
         Role.GENERAL: _("general"),
         Role.MAIL: _("mail server"),
@@ -174,6 +212,9 @@ WHYS: Final[Mapping[str, Any]] = {
     "policy: hold": _("its policy is to hold"),
     "withdrawn": _("by whoever asked"),
     "ordered": _("a person ordered it"),
+    "noted in the inventory": _("noted in the inventory"),
+    "the overlap is over (clause 7.9)": _("the overlap is over (clause 7.9)"),
+    "its end has come": _("its end has come"),
     "undone by itself": _("whoever changed it changed it back"),
 }
 # What a state means for the eye; every badge also says it in words.
@@ -202,6 +243,17 @@ TONES: Final[Mapping[type[StrEnum], Mapping[StrEnum, str]]] = {
         WatchState.WATCHED: "good",
         WatchState.UNREACHABLE: "bad",
         WatchState.HELD: "bad",
+    },
+    RegistrationState: {
+        RegistrationState.REQUESTED: "wait",
+        RegistrationState.GRANTED: "good",
+        RegistrationState.REFUSED: "bad",
+    },
+    MachineState: {
+        MachineState.RUNNING: "good",
+        MachineState.STOPPED: "wait",
+        MachineState.ARCHIVED: "wait",
+        MachineState.DELETED: "bad",
     },
     MailState: {
         MailState.NEW: "wait",

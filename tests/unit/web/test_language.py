@@ -16,8 +16,12 @@ from babel.messages.pofile import read_po
 from fwguard.lab.people import contact_of
 from fwguard.mail.events import Event
 from fwguard.model.case import CaseEvent, CaseKind, CaseState
+from fwguard.model.controls import ServiceKind
+from fwguard.model.machine_state import MachineState
 from fwguard.model.policy import Action, Hook, NatKind
+from fwguard.model.registration import RegistrationState
 from fwguard.model.ticket import TicketEvent, TicketState
+from fwguard.store.addresses import Ending, Manner
 from fwguard.store.inventory import WatchState
 from fwguard.store.mail import MailState
 from fwguard.store.people import UserRole
@@ -98,7 +102,8 @@ def test_a_template_says_nothing_untranslated(path: Path) -> None:
     "kind",
     [
         TicketState, TicketEvent, TicketKind, Channel, Decision, CaseKind, CaseState, CaseEvent, WatchState,
-        MailState, UserRole, Hook, Action, NatKind, Event,
+        MailState, UserRole, Hook, Action, NatKind, Event, ServiceKind, RegistrationState, MachineState, Manner,
+        Ending,
     ],
 )  # fmt: skip
 def test_every_word_of_the_model_has_a_name(kind: Any) -> None:

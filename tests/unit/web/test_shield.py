@@ -14,7 +14,9 @@ from fwguard.web.app import create_app
 from fwguard.web.shield import OPEN, way_back
 
 ALICE = contact_of("acme", "fr", 0)
-VALUES = {"number": "T-2026-0001", "name": "fw-globex", "mail_id": 1, "filename": "portal.css"}
+VALUES = {
+    "number": "T-2026-0001", "name": "fw-globex", "mail_id": 1, "filename": "portal.css", "address": "192.0.2.20",
+}  # fmt: skip
 
 
 def _paths(app: Flask, method: str) -> list[tuple[str, str]]:
