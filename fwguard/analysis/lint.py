@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -10,10 +10,12 @@ from typing import Final
 from fwguard.analysis.exposure import exposed_rules, outside_interfaces
 from fwguard.analysis.interfaces import InterfaceTable, interface_sets
 from fwguard.analysis.program import Program, flatten
+from fwguard.analysis.promised import wider_than_said
 from fwguard.analysis.reach import Reach, RuleKey
 from fwguard.analysis.space import ALL_STATES, Dim, Space
 from fwguard.analysis.words import phrase
 from fwguard.model.address import Family
+from fwguard.model.change import Opening
 from fwguard.model.inventory import Language
 from fwguard.model.matching import is_empty
 from fwguard.model.policy import Action, Hook, Policy, Rule
@@ -26,7 +28,7 @@ class Kind(StrEnum):
     SHADOWED = "shadowed"  # earlier lines decide everything it would match
     REDUNDANT = "redundant"  # without it, the same happens
     NEVER_MATCHES = "never-matches"  # no packet can match, or no packet gets to its chain
-    TOO_WIDE = "too-wide"  # lets everything in
+    TOO_WIDE = "too-wide"  # lets everything in, or more than its comment or ticket says
     UNREAD = "unread"  # nobody knows what it does
     ANY_SERVICE = "any-service"  # lets every service of a server be reached from far
     MANAGEMENT_EXPOSED = "management-exposed"  # management or databases reachable from outside
@@ -50,9 +52,11 @@ _IDLE: Final = (Action.CONTINUE,)
 _MOST_NAMED: Final = 12
 
 
-def lint(policy: Policy) -> list[Finding]:
+def lint(policy: Policy, asked: Mapping[str, Sequence[Opening]] | None = None) -> list[Finding]:
     """Return what is wrong with a policy, by line. Exact over all connection states, both IP versions.
 
+    `asked` are what tickets asked for, by the tag that their rules bear. What no line says, as rules that
+    the vendor implies, is accused of nothing.
     A rule is only called shadowed or redundant when that is proven: taking it out (alone) changes nothing.
     Cost: near-linear on lists of the usual shape; a search that takes too long accuses nobody.
     """
@@ -64,7 +68,11 @@ def lint(policy: Policy) -> list[Finding]:
     acting = {key for key in reach.reached if key[1] >= 0}
     outside = outside_interfaces(policy)
     for kind, rule, code, params in exposed_rules(policy, programs, acting, outside):
-        findings.append(Finding(kind=Kind(kind), line=rule.line, reason=Reason.of(code, **params)))
+        if not _is_implied(rule):
+            findings.append(Finding(kind=Kind(kind), line=rule.line, reason=Reason.of(code, **params)))
+    rules = [rule for chain in policy.chains.values() for rule in chain.rules]
+    for rule, code, params in wider_than_said(rules, asked):
+        findings.append(Finding(kind=Kind.TOO_WIDE, line=rule.line, reason=Reason.of(code, **params)))
     findings += _defaults(policy, reach)
     findings += [
         Finding(kind=Kind.UNREAD, line=one.line, reason=Reason.of("lint-unread", text=one.text.strip()[:120]))
@@ -73,8 +81,7 @@ def lint(policy: Policy) -> list[Finding]:
     known = {finding.line for finding in findings if finding.kind is Kind.UNREAD}
     findings += [
         Finding(kind=Kind.UNREAD, line=rule.line, reason=Reason.of("lint-unread", text=rule.text[:120]))
-        for chain in policy.chains.values()
-        for rule in chain.rules
+        for rule in rules
         if rule.action is Action.UNKNOWN and rule.line not in known
     ]
     return sorted(dict.fromkeys(findings), key=lambda finding: (finding.line, finding.kind.value))
@@ -94,7 +101,7 @@ def _idle(policy: Policy, reach: Reach) -> Iterator[Finding]:
     entered = _entered(policy)
     for key, chain in policy.chains.items():
         if key not in entered:
-            if chain.rules:
+            if chain.rules and key not in policy.used_elsewhere and not _is_implied(chain.rules[0]):
                 yield Finding(
                     kind=Kind.NEVER_MATCHES,
                     line=chain.rules[0].line,
@@ -102,9 +109,16 @@ def _idle(policy: Policy, reach: Reach) -> Iterator[Finding]:
                 )
             continue
         for place, rule in enumerate(chain.rules):
+            if _is_implied(rule):
+                continue
             finding = _idle_rule((key, place), rule, place + 1 == len(chain.rules), reach)
             if finding is not None:
                 yield finding
+
+
+def _is_implied(rule: Rule) -> bool:
+    """Tell whether the vendor implies a rule: nobody wrote it, nobody can take it out."""
+    return not rule.line or rule.comment.startswith("implicit:")
 
 
 def _entered(policy: Policy) -> set[str]:

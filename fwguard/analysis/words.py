@@ -196,6 +196,14 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         Language.EN: "accepts everything from anyone in {hook}",
         Language.FR: "accepte tout de tout le monde en {hook}",
     },
+    "lint-wider-than-comment": {
+        Language.EN: "lets more pass than its comment says: {said}",
+        Language.FR: "laisse passer plus que ne dit son commentaire : {said}",
+    },
+    "lint-wider-than-ticket": {
+        Language.EN: "lets more pass than ticket {ticket} asked for",
+        Language.FR: "laisse passer plus que n'a demandé le ticket {ticket}",
+    },
     "lint-any-service": {
         Language.EN: "lets every service be reached from the Internet",
         Language.FR: "laisse atteindre tous les services depuis Internet",

@@ -230,6 +230,7 @@ class Policy:
     families: Family = Family.BOTH
     chains: Mapping[str, Chain] = field(default_factory=dict)
     hooks: Mapping[Hook, tuple[str, ...]] = field(default_factory=dict)
+    used_elsewhere: frozenset[str] = frozenset()  # chains that NAT, VPN or routing name, whatever filters
     nat: tuple[NatRule, ...] = ()  # DNAT kinds before filter, SNAT kinds after, each in order
     routes: tuple[Route, ...] = ()
     networks: tuple[Connected, ...] = ()  # of its interfaces, as far as the text says them

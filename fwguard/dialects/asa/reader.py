@@ -20,7 +20,7 @@ from fwguard.dialects.asa.management import management_chain
 from fwguard.dialects.asa.nat import NatReader
 from fwguard.dialects.cisco.addresses import prefix_of, v6_prefix
 from fwguard.dialects.cisco.groups import decides_all, doubted
-from fwguard.dialects.cisco.lines import Line
+from fwguard.dialects.cisco.lines import Line, named_elsewhere
 from fwguard.dialects.cisco.routing import Leads, behind
 from fwguard.errors import InputError
 from fwguard.model.address import ANY_ADDRESS, AddressSet, Family, parse_span
@@ -118,6 +118,7 @@ class _Reader:
             dialect=NAME, families=Family.BOTH, chains=self.chains,
             hooks={Hook.FORWARD: tuple(hooks), Hook.INPUT: mine}, nat=nat, routes=routes,
             unread=tuple(unread[line] for line in sorted(unread)),
+            used_elsewhere=frozenset(map(acl_key, named_elsewhere(found.config, found.lists))),
             networks=tuple(
                 Connected(prefix, one.name) for one in found.interfaces.values() for prefix in one.connected
             ),

@@ -6,7 +6,7 @@ Source: the output of `show running-config` of both systems; `!` starts a commen
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -107,6 +107,20 @@ def split_blocks(text: str, *, expected: str, banners: bool, inner: frozenset[st
     if until:
         raise UnreadableError("a banner that never ends", line=since, expected=f"{until} at its end")
     return Config(lines, blocks)
+
+
+def named_elsewhere(config: Config, names: Iterable[str]) -> frozenset[str]:
+    """Return the lists that commands name beside their own entries and where they stand as filters."""
+    wanted = set(names)
+    found: set[str] = set()
+    for block in config.blocks:
+        own = block.line.words
+        if own[0] in ("access-list", "access-group") or "access-list" in own[:2]:
+            continue
+        for line in block:
+            if line.first not in FREE_TEXT and not line.starts("ip", "access-group"):
+                found |= wanted.intersection(line.words)
+    return frozenset(found)
 
 
 class Words:

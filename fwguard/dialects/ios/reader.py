@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from fwguard.dialects.cisco.groups import decides_all
-from fwguard.dialects.cisco.lines import Line
+from fwguard.dialects.cisco.lines import Line, named_elsewhere
 from fwguard.dialects.cisco.routing import behind
 from fwguard.dialects.ios.configuration import Configuration, list_key, read_configuration
 from fwguard.dialects.ios.entries import Entries, anything, families_of
@@ -102,6 +102,7 @@ class _Reader:
             dialect=NAME, families=Family.BOTH, chains=self.chains,
             hooks={hook: keys for hook, keys in hooks.items() if keys}, nat=nat, routes=routes,
             unread=tuple(unread[line] for line in sorted(unread)),
+            used_elsewhere=self._named_elsewhere(),
             networks=tuple(
                 Connected(prefix, one.name) for one in found.interfaces.values() for prefix in one.connected
             ),
@@ -150,6 +151,11 @@ class _Reader:
         return Chain(
             name=f"{version} {direction}", families=family, rules=tuple(rules), default=Action.ACCEPT
         )
+
+    def _named_elsewhere(self) -> frozenset[str]:
+        keys = {key: key.rpartition(" ")[2] for key in self.found.lists}
+        named = named_elsewhere(self.found.config, keys.values())
+        return frozenset(key for key, name in keys.items() if name in named)
 
     def _drop_originals(self) -> None:
         """Leave out lists that stand nowhere but in the copies of interfaces that translate."""

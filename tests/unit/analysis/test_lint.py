@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fwguard.analysis.asking import parse_opening
 from fwguard.analysis.lint import Finding, Kind, lint
 from fwguard.bench.generated import generated_policy
+from fwguard.dialects.table import dialect as by_name
 from fwguard.model.address import AddressSet, Family
 from fwguard.model.intervals import Intervals
 from fwguard.model.policy import (
@@ -172,3 +175,97 @@ def test_a_large_list_is_judged_without_giving_up() -> None:
     """No rule is left unproven on a list of the usual shape."""
     kinds = {one.kind for one in lint(generated_policy(3_000))}
     assert {Kind.SHADOWED, Kind.REDUNDANT, Kind.MANAGEMENT_EXPOSED} <= kinds
+
+
+def said(comment: str, text: str) -> list[str]:
+    """Return why a rule with a comment is called too wide, if it is."""
+    one = replace(rule(7, text), comment=comment)
+    return [finding.why() for finding in lint(firewall(one)) if finding.kind is Kind.TOO_WIDE]
+
+
+@pytest.mark.parametrize(
+    ("comment", "text", "named"),
+    [
+        ("only 192.0.2.10 please", "tcp/443 from any to 192.0.2.0/24", "192.0.2.10"),
+        ("office 198.51.100.0/24", "tcp/22 from 198.51.0.0/16 to 192.0.2.1", "198.51.100.0/24"),
+        ("range 192.0.2.4-192.0.2.7", "tcp/443 from any to 192.0.2.4/29", "192.0.2.4/30"),
+        ("web, tcp/443", "tcp/440-450 from any to 192.0.2.1", "443"),
+        ("443/tcp for all", "tcp/80,443 from any to 192.0.2.1", "443"),
+        ("ports 80, 443 and 8080", "tcp/80-8080 from any to 192.0.2.1", "80,443,8080"),
+    ],
+)
+def test_a_rule_wider_than_its_comment_is_too_wide(comment: str, text: str, named: str) -> None:
+    """A host, a prefix, a range, a port: what it names is said."""
+    assert [f"lets more pass than its comment says: {named}"] == said(comment, text)
+
+
+@pytest.mark.parametrize(
+    ("comment", "text"),
+    [
+        ("only 192.0.2.10 please", "tcp/443 from any to 192.0.2.10"),
+        ("from 198.51.100.0/24", "tcp/443 from 198.51.100.7 to 192.0.2.0/24"),
+        ("see ticket 4711, version 1.2.3", "tcp/443 from any to 192.0.2.0/24"),
+        ("asked for on 2024/05/06 at 10:20", "tcp/443 from any to 192.0.2.0/24"),
+        ("replaces 203.0.113.9", "tcp/443 from 198.51.100.0/24 to 192.0.2.0/24"),
+        ("ports 80,443", "tcp/443 from any to 192.0.2.10"),
+        ("2001:db8::1 too", "tcp/443 from any to 192.0.2.0/24"),
+    ],
+)
+def test_a_comment_that_says_as_much_or_something_else_accuses_nobody(comment: str, text: str) -> None:
+    """Version numbers, dates, tickets and other machines are no promise."""
+    assert [] == said(comment, text)
+
+
+def test_a_rule_wider_than_its_ticket_is_too_wide() -> None:
+    """Found by the tag that it bears; the ticket decides, whatever else the comment says."""
+    asked = {"t-7": (parse_opening("tcp/443 from 198.51.100.0/24 to 192.0.2.10"),)}
+    exact = replace(rule(3, "tcp/443 from 198.51.100.0/24 to 192.0.2.10"), comment="fwguard:t-7")
+    wider = replace(rule(4, "tcp/443 from any to 192.0.2.10"), comment="fwguard:t-7")
+    other = replace(rule(5, "tcp/443 from any to 192.0.2.11"), comment="fwguard:t-8")
+    found = lint(firewall(exact, wider, other), asked)
+    assert [(4, "lets more pass than ticket t-7 asked for")] == [
+        (one.line, one.why()) for one in found if one.kind is Kind.TOO_WIDE
+    ]
+
+
+def test_what_the_vendor_implies_is_accused_of_nothing() -> None:
+    """Nobody wrote it, so nobody can take it out."""
+    everything = Rule(matches=(Match(),), action=Action.ACCEPT, line=0)
+    level = Rule(matches=(Match(),), action=Action.DROP, line=9, comment="implicit: outside to inside")
+    assert [] == lint(firewall(everything, level))
+
+
+ASA = """ASA Version 9.12(3)
+hostname fw
+interface GigabitEthernet0/0
+ nameif outside
+ security-level 0
+ ip address 203.0.113.1 255.255.255.0
+access-list VPN extended permit ip 10.0.0.0 255.255.255.0 10.9.0.0 255.255.0.0
+access-list OUT extended permit tcp any host 10.0.0.1 eq 443
+access-list SPARE extended permit tcp any any eq 25
+access-group OUT in interface outside
+crypto map M 10 match address VPN
+"""
+IOS = """version 15.2
+hostname r1
+interface GigabitEthernet0/0
+ ip address 203.0.113.1 255.255.255.0
+ ip access-group OUT in
+ip access-list extended OUT
+ permit tcp any host 10.0.0.1 eq 443
+ip access-list extended NAT
+ permit ip 10.0.0.0 0.0.0.255 any
+ip access-list extended SPARE
+ permit ip any any
+ip nat inside source list NAT interface GigabitEthernet0/0 overload
+end
+"""
+
+
+@pytest.mark.parametrize(("dialect", "text", "line"), [("asa", ASA, 9), ("ios", IOS, 11)])
+def test_a_list_that_nat_or_vpn_uses_is_not_called_unused(dialect: str, text: str, line: int) -> None:
+    """One that nothing names is."""
+    found = lint(by_name(dialect).read(text))
+    unused = [one.line for one in found if one.reason.code == "lint-never-entered"]
+    assert [line] == unused

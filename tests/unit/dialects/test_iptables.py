@@ -333,10 +333,10 @@ def test_what_is_no_whole_restore_file_is_refused(text: str, line: int, words: s
 
 def test_a_line_of_200_megabytes_is_refused_at_once() -> None:
     """Nothing is split before its length is known."""
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(UnreadableError, match="characters"):
         IPTABLES.read("*filter\n" + "x" * (200 << 20))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_chains_that_branch_without_end_are_bounded() -> None:
@@ -346,9 +346,9 @@ def test_chains_that_branch_without_end_are_bounded() -> None:
     for number in range(40):
         rules += [f"-A c{number} -j c{number + 1}"] * 2
     rules.append("-A c40 -p tcp -j DNAT --to-destination 192.0.2.1")
-    started = time.perf_counter()
+    started = time.process_time()
     policy = IPTABLES.read("\n".join(["*nat", *chains, *rules, "COMMIT", ""]))
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
     assert NatKind.UNKNOWN in {rule.kind for rule in policy.nat}
     assert 1 == len(policy.unread)
 
@@ -425,6 +425,6 @@ def test_thirty_thousand_rules_are_read_in_time() -> None:
         f"-A FORWARD -s 10.{n >> 8}.{n & 255}.0/24 -d 192.0.2.{n % 250}/32 -p tcp -m tcp --dport {n + 1} -j ACCEPT"
         for n in range(30_000)
     ]
-    started = time.perf_counter()
+    started = time.process_time()
     assert 30_000 == IPTABLES.read(table(*rules)).rule_count
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10

@@ -81,9 +81,9 @@ def test_reading_the_largest_dump_is_quick() -> None:
     """A bound of ten times what it takes, so that only a change of order is noticed."""
     needs_corpus()
     text = max(dumps(), key=lambda path: path.stat().st_size).read_text()
-    started = time.perf_counter()
+    started = time.process_time()
     IPTABLES.read(text)
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 @dataclass(frozen=True)
