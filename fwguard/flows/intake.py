@@ -12,6 +12,7 @@ from fwguard.flows.asking import ask_opening
 from fwguard.flows.house import House
 from fwguard.flows.notices import ANSWERS, answer_mail
 from fwguard.mail.authenticate import Sender, authenticate
+from fwguard.mail.language import language_of
 from fwguard.mail.loops import Answered, may_answer
 from fwguard.mail.parse import Flaw, ParsedMail, parse
 from fwguard.mail.problem import Problem
@@ -60,7 +61,7 @@ def _deal_with(session: Session, house: House, row: MailInRow, mail: ParsedMail)
     sender, contacts = _sender(session, house, mail)
     if not sender.known:
         settle_mail(row, MailState.QUARANTINED, why=sender.why.words(Language.EN))
-        _answer(session, house, row, mail, "sender-unknown", Language.FR)
+        _answer(session, house, row, mail, "sender-unknown", language_of(mail))
         return
     language = contacts[0].language
     if mail.flaws & {Flaw.TOO_LARGE, Flaw.TOO_COMPLEX}:
