@@ -12,15 +12,17 @@ _TAG: Final = re.compile(r"\b(fr|en)\b(?:-[a-z0-9]+)*", re.IGNORECASE)
 _WORD: Final = re.compile(r"[a-zàâçéèêëîïôùûœ]+")
 MOST_WORDS: Final = 2000
 # The commonest words of each language that the other does not have.
+_FRENCH: Final = (
+    "bonjour le la les un une des du de et est sont nous vous je pour par avec dans sur que qui ne pas merci"
+    " veuillez ouvrir serveur demande"
+)
+_ENGLISH: Final = (
+    "hello dear the an and is are we you i for by with in of to that which not please thanks open server"
+    " request"
+)
 _COMMON: Final = {
-    Language.FR: frozenset(
-        "bonjour le la les un une des du de et est sont nous vous je pour par avec dans sur que qui ne pas merci"
-        " veuillez ouvrir serveur demande".split()
-    ),
-    Language.EN: frozenset(
-        "hello dear the an and is are we you i for by with in of to that which not please thanks open server"
-        " request".split()
-    ),
+    Language.FR: frozenset(_FRENCH.split()),
+    Language.EN: frozenset(_ENGLISH.split()),
 }
 
 
