@@ -16,7 +16,8 @@ from typing import Final
 
 from fwguard.errors import InputError
 from fwguard.kernel import attributes as a
-from fwguard.kernel.netlink import NFNL_SUBSYS_CTNETLINK, Message, NetlinkSocket, Request, netfilter
+from fwguard.kernel.messages import NFNL_SUBSYS_CTNETLINK, Message, Request, netfilter
+from fwguard.kernel.netlink import NetlinkSocket
 from fwguard.kernel.refusals import error_for, raise_refused
 
 IPCTNL_MSG_CT_GET, IPCTNL_MSG_CT_DELETE = 1, 2

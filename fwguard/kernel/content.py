@@ -10,14 +10,15 @@ Source: <linux/netfilter/nf_tables.h>; net/netfilter/nf_tables_api.c, nf_tables_
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from fwguard.errors import InputError
 from fwguard.kernel import attributes as a
 from fwguard.kernel import nf_tables as n
-from fwguard.kernel.netlink import NFNL_SUBSYS_NFTABLES, Message, NetlinkSocket, netfilter
+from fwguard.kernel.messages import NFNL_SUBSYS_NFTABLES, Message, netfilter
+from fwguard.kernel.netlink import NetlinkSocket
 from fwguard.kernel.refusals import error_for
 
 _CHAIN_KEPT: Final = frozenset((
@@ -92,6 +93,10 @@ class Content:
     sets: Mapping[str, SetContent]
     objects: Mapping[tuple[str, int], bytes]
 
+    def named_by(self, chains: Collection[str]) -> frozenset[str]:
+        """Return the sets that the rules of these chains name."""
+        return frozenset(name for chain in chains for rule in self.rules.get(chain, ()) for name in rule.sets)
+
     def signature(self, chain: str) -> tuple[object, ...]:
         """Return what a chain's rules do, sets without a name by their content."""
         found: list[object] = []
@@ -103,8 +108,8 @@ class Content:
         return tuple(found)
 
 
-def read_content(socket: NetlinkSocket, table: n.Table, *, elements: bool = True) -> Content:
-    """Read a table whole. Empty when there is no such table.
+def read_content(socket: NetlinkSocket, table: n.Table, *, without: Collection[str] = ()) -> Content:
+    """Read a table; the elements of the sets in `without` are left out. Empty when there is no such table.
 
     Raises PartialReadingError when it keeps changing; InputError for chains without a name, which are not
     carried from one place to another.
@@ -134,8 +139,7 @@ def read_content(socket: NetlinkSocket, table: n.Table, *, elements: bool = True
         rules.setdefault(rule.chain, []).append(rule)
     sets = {}
     for bare in listed(n.NFT_MSG_GETSET, _set, n.NFTA_SET_TABLE):
-        wanted = elements or bare.is_anonymous
-        held = _elements(socket, table, bare) if wanted else {}
+        held = {} if bare.name in without else read_elements(socket, table, bare.name)
         sets[bare.name] = SetContent(bare.name, bare.definition, bare.flags, held)
     objects = dict(listed(n.NFT_MSG_GETOBJ, _object))
     return Content(table, chains, {chain: tuple(some) for chain, some in rules.items()}, sets, objects)
@@ -198,9 +202,10 @@ def _object(body: memoryview) -> tuple[tuple[str, int], bytes]:
     return (a.read_text(parts[n.NFTA_OBJ_NAME]), kind), _kept(body, _OBJECT_KEPT)
 
 
-def _elements(socket: NetlinkSocket, table: n.Table, which: SetContent) -> dict[bytes, bytes]:
-    head = a.text(n.NFTA_SET_ELEM_LIST_TABLE, table.name) + a.text(n.NFTA_SET_ELEM_LIST_SET, which.name)
-    what = f"listing set {table} {which.name}"
+def read_elements(socket: NetlinkSocket, table: n.Table, name: str) -> dict[bytes, bytes]:
+    """Return a set's elements: compared form -> payload, in the order in which they can be added again."""
+    head = a.text(n.NFTA_SET_ELEM_LIST_TABLE, table.name) + a.text(n.NFTA_SET_ELEM_LIST_SET, name)
+    what = f"listing set {table} {name}"
     request = netfilter(NFNL_SUBSYS_NFTABLES, n.NFT_MSG_GETSETELEM, table.number, head, what=what)
 
     def read(message: Message) -> list[tuple[bytes, bytes, bytes]]:

@@ -14,7 +14,8 @@ from struct import Struct
 from typing import Final, TypeVar
 
 from fwguard.kernel import attributes as a
-from fwguard.kernel.netlink import Message, NetlinkSocket, Request
+from fwguard.kernel.messages import Message, Request
+from fwguard.kernel.netlink import NetlinkSocket
 from fwguard.kernel.refusals import error_for
 from fwguard.kernel.sets import NamedSet
 

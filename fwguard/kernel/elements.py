@@ -16,7 +16,7 @@ from fwguard.errors import InputError
 from fwguard.kernel import attributes as a
 from fwguard.kernel import nf_tables as n
 from fwguard.kernel.keys import after
-from fwguard.kernel.netlink import NFNL_SUBSYS_NFTABLES, Request, netfilter
+from fwguard.kernel.messages import NFNL_SUBSYS_NFTABLES, Request, netfilter
 
 MAX_COMMENT_BYTES: Final = 128  # nft's own bound (NFTNL_UDATA_COMMENT_MAXLEN)
 # Half of what fits: the kernel copies a message as one piece, and 32 KiB needs no large allocation.

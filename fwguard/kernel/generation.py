@@ -15,7 +15,8 @@ from typing import Final
 from fwguard.errors import PartialReadingError
 from fwguard.kernel import attributes as a
 from fwguard.kernel import nf_tables as n
-from fwguard.kernel.netlink import NFNL_SUBSYS_NFTABLES, Message, NetlinkSocket, netfilter
+from fwguard.kernel.messages import NFNL_SUBSYS_NFTABLES, Message, netfilter
+from fwguard.kernel.netlink import NetlinkSocket
 
 _FAMILY_NAMES: Final = {number: name for name, number in n.FAMILIES.items()}
 _SUBSYSTEM: Final = NFNL_SUBSYS_NFTABLES << 8

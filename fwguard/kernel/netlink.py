@@ -1,7 +1,6 @@
 """A netlink socket that stays open: requests, batches, acknowledgements, dumps, events.
 
-Sources: netlink(7), netlink(3); <linux/netlink.h>; <linux/netfilter/nfnetlink.h> for `nfgenmsg` and batches
-(net/netfilter/nfnetlink.c, nfnetlink_rcv_batch).
+Sources: netlink(7), netlink(3); net/netlink/af_netlink.c; net/netfilter/nfnetlink.c, nfnetlink_rcv_batch.
 """
 
 from __future__ import annotations
@@ -13,119 +12,39 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from struct import Struct
 from typing import Final, TypeVar
 
 from fwguard.errors import DeviceError, NotAllowedError, PartialReadingError
-from fwguard.kernel import attributes as a
+from fwguard.kernel.messages import (
+    NFNL_MSG_BATCH_BEGIN,
+    NLM_F_ACK,
+    NLM_F_DUMP,
+    NLM_F_DUMP_INTR,
+    NLM_F_REQUEST,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    Message,
+    Refusal,
+    Request,
+    batch_bounds,
+    error_number,
+    kept,
+    pack,
+    refusal,
+    unpack,
+)
 from fwguard.kernel.namespaces import inside
 
 NETLINK_ROUTE, NETLINK_NETFILTER = 0, 12
-NLMSG_ERROR, NLMSG_DONE, NLMSG_OVERRUN = 2, 3, 4
-NLM_F_REQUEST, NLM_F_MULTI, NLM_F_ACK, NLM_F_DUMP_INTR = 0x1, 0x2, 0x4, 0x10
-NLM_F_DUMP = 0x300
-NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = 0x100, 0x200, 0x400, 0x800
-NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200  # of an answer
-NLMSGERR_ATTR_MSG: Final = 1
 SOL_NETLINK: Final = 270
 NETLINK_ADD_MEMBERSHIP, NETLINK_NO_ENOBUFS, NETLINK_CAP_ACK, NETLINK_EXT_ACK = 1, 5, 10, 11
 SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 
-NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_ULOG, NFNL_SUBSYS_NFTABLES = 1, 4, 10
-NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END = 0x10, 0x11
-NFNL_BATCH_GENID: Final = 1
-
-HEADER_BYTES: Final = 16
 RECEIVE_BYTES: Final = 1 << 16  # one datagram of a dump is at most 32 KiB (NLMSG_GOODSIZE, netlink_dump)
 _SOCKET_BUFFER_BYTES: Final = 8 << 20
 _DUMP_TRIES: Final = 5
 
-_header = Struct("=IHHII")  # length, type, flags, sequence, port id
-_nfgen = Struct("!BBH")  # family, version, resource
-_error = Struct("=i")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One message to be sent: `kind` holds subsystem and operation, `body` all behind nlmsghdr."""
-
-    kind: int
-    body: bytes
-    flags: int = 0
-    what: str = ""  # for messages: "element of set inet edge cut_local_v4"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message that came in. `body` is what stands behind nlmsghdr."""
-
-    kind: int
-    flags: int
-    sequence: int
-    port: int
-    body: memoryview
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What the kernel did not do: errno, its own words where it has some, and the request (None: the batch)."""
-
-    number: int
-    words: str
-    request: Request | None
-
-    @property
-    def what(self) -> str:
-        """Return what was refused, in words."""
-        return self.request.what if self.request else "the transaction"
-
-
-def netfilter(
-    subsystem: int,
-    operation: int,
-    family: int,
-    *parts: bytes,
-    flags: int = 0,
-    resource: int = 0,
-    what: str = "",
-) -> Request:
-    """Return a request to a netfilter subsystem: `nfgenmsg`, then attributes."""
-    body = _nfgen.pack(family, 0, resource) + b"".join(parts)
-    return Request(subsystem << 8 | operation, body, flags, what)
-
-
-def batch_bounds(generation: int | None) -> tuple[Request, Request]:
-    """Return the first and last message of an nf_tables batch.
-
-    With a `generation` the kernel refuses the batch (ERESTART) when the ruleset is no longer of it.
-    """
-    guard = b"" if generation is None else a.be32(NFNL_BATCH_GENID, generation)
-    begin = Request(
-        NFNL_MSG_BATCH_BEGIN, _nfgen.pack(0, 0, NFNL_SUBSYS_NFTABLES) + guard, what="the batch's begin"
-    )
-    end = Request(NFNL_MSG_BATCH_END, _nfgen.pack(0, 0, NFNL_SUBSYS_NFTABLES), what="the batch's end")
-    return begin, end
-
-
-def pack(request: Request, sequence: int, flags: int) -> bytes:
-    """Return a message, padded to four bytes."""
-    size = HEADER_BYTES + len(request.body)
-    head = _header.pack(size, request.kind, request.flags | flags, sequence, 0)
-    return head + request.body + b"\0" * (-size & 3)
-
-
-def unpack(data: a.Buffer) -> Iterator[Message]:
-    """Yield the messages of one datagram. Raises PartialReadingError on a length that cannot be."""
-    view = memoryview(data)
-    at, end = 0, len(view)
-    while end - at >= HEADER_BYTES:
-        size, kind, flags, sequence, port = _header.unpack_from(view, at)
-        if size < HEADER_BYTES or at + size > end:
-            raise PartialReadingError(f"netlink message of {size} bytes in {end - at}: cut short; read again")
-        yield Message(kind, flags, sequence, port, view[at + HEADER_BYTES : at + size])
-        at += (size + 3) & ~3
 
 
 class NetlinkSocket:
@@ -228,9 +147,9 @@ class NetlinkSocket:
                     if message.sequence != sequence:
                         continue
                     if message.kind == NLMSG_ERROR:
-                        refusal = _refusal(message, request)
-                        return found, refusal if refusal.number else None
-                    found.append(_kept(message))
+                        refused = refusal(message, request)
+                        return found, refused if refused.number else None
+                    found.append(kept(message))
 
     def dump(self, request: Request, read: Callable[[Message], T]) -> list[T]:
         """Read a whole listing over all of its messages; one that changed underneath is read again.
@@ -274,7 +193,7 @@ class NetlinkSocket:
                     continue
                 whole = whole and not message.flags & NLM_F_DUMP_INTR
                 if message.kind in (NLMSG_DONE, NLMSG_ERROR):
-                    number = -_error.unpack_from(message.body)[0] if len(message.body) >= 4 else 0
+                    number = error_number(message)
                     if number in (errno.EINTR, errno.EAGAIN):
                         return None
                     if number:
@@ -301,13 +220,13 @@ class NetlinkSocket:
                 if message.kind != NLMSG_ERROR or not 0 <= at < len(requests):
                     continue
                 waiting.discard(message.sequence)
-                refusal = _refusal(message, requests[at])
-                if refusal.number and batch and at == 0:
+                answer = refusal(message, requests[at])
+                if answer.number and batch and at == 0:
                     # The whole batch: not begun (generation), or not committed. Nothing must follow it.
                     self._drain()
-                    return (Refusal(refusal.number, refusal.words, None), *refused)
-                if refusal.number:
-                    refused.append(refusal)
+                    return (Refusal(answer.number, answer.words, None), *refused)
+                if answer.number:
+                    refused.append(answer)
         if self.overflows != lost and not (batch and refused):
             raise DeviceError(
                 f"{what}: answers of the kernel were lost; whether it holds is unknown: read back"
@@ -366,21 +285,3 @@ def _opened(protocol: int, netns: str | None, groups: Sequence[int]) -> socket.s
     for group in groups:
         opened.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
     return opened
-
-
-def _kept(message: Message) -> Message:
-    copy = memoryview(bytes(message.body))
-    return Message(message.kind, message.flags, message.sequence, message.port, copy)
-
-
-def _refusal(message: Message, request: Request) -> Refusal:
-    number = -_error.unpack_from(message.body)[0]
-    words = ""
-    if number and message.flags & NLM_F_ACK_TLVS:
-        # Behind the error stands the header of the request, whole unless capped (NETLINK_CAP_ACK).
-        start = 4 + HEADER_BYTES
-        if not message.flags & NLM_F_CAPPED:
-            start = 4 + (_header.unpack_from(message.body, 4)[0] + 3 & ~3)
-        said = a.first(message.body[start:], NLMSGERR_ATTR_MSG)
-        words = a.read_text(said) if said is not None else ""
-    return Refusal(number, words, request)

@@ -16,7 +16,8 @@ from typing import Final
 
 from fwguard.errors import ConflictError, InputError
 from fwguard.kernel import attributes as a
-from fwguard.kernel.netlink import NFNL_SUBSYS_ULOG, NetlinkSocket, netfilter
+from fwguard.kernel.messages import NFNL_SUBSYS_ULOG, netfilter
+from fwguard.kernel.netlink import NetlinkSocket
 from fwguard.kernel.refusals import numbers, raise_refused
 
 NFULNL_MSG_PACKET, NFULNL_MSG_CONFIG = 0, 1

@@ -17,7 +17,8 @@ from typing import Final
 from fwguard.errors import InputError
 from fwguard.kernel import keys
 from fwguard.kernel.elements import Element, Verdict
-from fwguard.kernel.netlink import NetlinkSocket, Request
+from fwguard.kernel.messages import Request
+from fwguard.kernel.netlink import NetlinkSocket
 from fwguard.kernel.nf_tables import Table
 from fwguard.kernel.refusals import numbers, raise_refused
 from fwguard.kernel.sets import NamedSet

@@ -19,7 +19,7 @@ from fwguard.errors import (
     NotAllowedError,
     PreimageMovedError,
 )
-from fwguard.kernel.netlink import Refusal
+from fwguard.kernel.messages import Refusal
 
 _Class = type[ConflictError] | type[CommitRefusedError] | type[NotAllowedError] | type[DeviceError]
 

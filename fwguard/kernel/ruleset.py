@@ -13,16 +13,17 @@ import json
 import subprocess
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from fwguard.errors import DeviceError, PartialReadingError, PreimageMovedError
+from fwguard.errors import ConflictError, DeviceError, PartialReadingError, PreimageMovedError
 from fwguard.kernel import nf_tables as n
 from fwguard.kernel import tables
-from fwguard.kernel.content import Content, SetContent, read_content
+from fwguard.kernel.content import Content, SetContent, read_content, read_elements
 from fwguard.kernel.generation import generation
+from fwguard.kernel.messages import Request
 from fwguard.kernel.namespaces import inside
-from fwguard.kernel.netlink import NetlinkSocket, Request
+from fwguard.kernel.netlink import NetlinkSocket
 from fwguard.kernel.refusals import raise_refused
 from fwguard.kernel.scratch import Compiled, compile_text
 from fwguard.kernel.tables import Hold
@@ -50,30 +51,37 @@ class Applied:
 
 
 def apply(
-    socket: NetlinkSocket, wanted: Compiled, *, keep: Collection[str] = (), owned: bool = True
+    socket: NetlinkSocket,
+    wanted: Compiled,
+    *,
+    keep: Collection[str] = (),
+    leave: Collection[str] = (),
+    owned: bool = True,
 ) -> Applied:
     """Make the kernel hold exactly this ruleset in its tables, all or nothing, and read it back.
 
     `keep` names sets whose elements others put there (quarantine, openings): they stay as they are, also where
-    the text now declares the set otherwise. So do those of sets that packets fill (`flags dynamic`). Tables
-    that the ruleset does not name are left alone. What is equal already is not touched. The tables become this
-    socket's own where the kernel has that and `owned` asks for it.
+    the text now declares the set otherwise. So do those of sets that packets fill (`flags dynamic`). `leave`
+    names chains whose rules stay as they are, with the sets that they name: a text may then hold one shard of
+    256 and leave the others. Tables that the ruleset does not name are left alone. What is equal already is
+    not touched. The tables become this socket's own where the kernel has that and `owned` asks for it.
 
     Raises:
         NotAllowedError: another program owns one of the tables.
+        ConflictError: there is nothing to leave or keep in place: apply the whole.
         ConflictError, CommitRefusedError: the kernel refused; the state is as before.
         PreimageMovedError: others kept changing the ruleset meanwhile.
         DeviceError: what was read back is not what was wanted; the message names the difference.
     """
     for attempt in range(_TRIES):
         try:
-            applied = _apply_once(socket, wanted, keep, owned)
+            applied = _apply_once(socket, wanted, keep, leave, owned)
             break
         except PreimageMovedError:
             if attempt + 1 == _TRIES:
                 raise
             time.sleep(_BACKOFF_S * (attempt + 1))
-    found = differences(socket, wanted, keep=keep)
+    found = differences(socket, wanted, keep=keep, leave=leave)
     if found:
         raise DeviceError(
             f"the kernel took the ruleset and holds another: {'; '.join(found[:5])}; apply it again"
@@ -81,18 +89,22 @@ def apply(
     return applied
 
 
-def differences(socket: NetlinkSocket, wanted: Compiled, *, keep: Collection[str] = ()) -> tuple[str, ...]:
+def differences(
+    socket: NetlinkSocket, wanted: Compiled, *, keep: Collection[str] = (), leave: Collection[str] = ()
+) -> tuple[str, ...]:
     """Return in words what the kernel holds otherwise, empty when all is as wanted.
 
-    Counters, what is left of timeouts, and the elements of sets in `keep` or filled by packets do not count.
+    Counters, what is left of timeouts, and the elements of sets in `keep` or filled by packets do not count;
+    nor do the rules of the chains in `leave` and the sets that they alone name.
     """
     found: list[str] = []
     for content in wanted.contents:
         if tables.state_of(socket, content.table) is None:
             found.append(f"table {content.table} is missing")
             continue
-        there = read_content(socket, content.table)
-        found += (f"table {content.table}: {words}" for words in _differences(there, content, keep))
+        kept = _kept(content, keep)
+        there = read_content(socket, content.table, without=kept)
+        found += (f"table {content.table}: {words}" for words in _differences(there, content, kept, leave))
     return tuple(found)
 
 
@@ -116,7 +128,9 @@ def listing(table: n.Table, *, netns: str | None = None) -> list[dict[str, Any]]
     return found
 
 
-def _apply_once(socket: NetlinkSocket, wanted: Compiled, keep: Collection[str], owned: bool) -> Applied:
+def _apply_once(
+    socket: NetlinkSocket, wanted: Compiled, keep: Collection[str], leave: Collection[str], owned: bool
+) -> Applied:
     before = generation(socket)
     states = {content.table: tables.state_of(socket, content.table) for content in wanted.contents}
     ours = all(state is not None and state.owner == socket.port for state in states.values())
@@ -128,9 +142,13 @@ def _apply_once(socket: NetlinkSocket, wanted: Compiled, keep: Collection[str], 
     held: list[tuple[n.Table, Hold]] = []
     for content in wanted.contents:
         taking, hold = _taking(socket, content.table, states[content.table], flags)
-        found = read_content(socket, content.table)
-        kept = _kept(content, keep)
-        steps = transition(found, content, keep=kept, fresh=hold in (Hold.CREATED, Hold.LOOSE))
+        fresh = hold in (Hold.CREATED, Hold.LOOSE)
+        if leave and (fresh or states[content.table] is None):
+            raise ConflictError(
+                f"table {content.table}: not there, or not ours to change in part; apply the whole"
+            )
+        found = _found(socket, content, _kept(content, keep), fresh=fresh)
+        steps = transition(found, content, keep=_kept(content, keep), leave=leave, fresh=fresh)
         prepare += steps.prepare
         flip += (*taking, *steps.flip)
         clean += steps.clean
@@ -150,6 +168,19 @@ def _apply_once(socket: NetlinkSocket, wanted: Compiled, keep: Collection[str], 
             # Our commit made the next generation (net/netfilter/nf_tables_api.c: never 0).
             before = (before + 1) & 0xFFFFFFFF or 1
     return Applied(generation(socket), tuple(held), tuple(reloaded))
+
+
+def _found(socket: NetlinkSocket, wanted: Content, kept: Collection[str], *, fresh: bool) -> Content:
+    """Read what is there; the elements of kept sets only where their set must be made anew around them."""
+    found = read_content(socket, wanted.table, without=kept)
+    anew = {
+        name: replace(which, elements=read_elements(socket, wanted.table, name))
+        for name, which in found.sets.items()
+        if name in kept
+        and name in wanted.sets
+        and (fresh or which.definition != wanted.sets[name].definition)
+    }
+    return replace(found, sets={**found.sets, **anew})
 
 
 def _taking(
@@ -179,17 +210,17 @@ def _kept(wanted: Content, keep: Collection[str]) -> frozenset[str]:
     return frozenset(keep) | dynamic
 
 
-def _differences(found: Content, wanted: Content, keep: Collection[str]) -> list[str]:
+def _differences(found: Content, wanted: Content, kept: Collection[str], leave: Collection[str]) -> list[str]:
     said: list[str] = []
-    kept = _kept(wanted, keep)
     for chain in dict.fromkeys((*wanted.chains, *found.chains)):
         if chain not in found.chains or chain not in wanted.chains:
             said.append(f"chain {chain} is {'missing' if chain in wanted.chains else 'not wanted'}")
         elif found.chains[chain] != wanted.chains[chain]:
             said.append(f"chain {chain} hooks or decides otherwise")
-        else:
+        elif chain not in leave:
             said += _rules_differ(chain, found, wanted)
-    named_found = {name: one for name, one in found.sets.items() if not one.is_anonymous}
+    left = found.named_by(leave) - wanted.sets.keys()
+    named_found = {name: one for name, one in found.sets.items() if not one.is_anonymous and name not in left}
     named_wanted = {name: one for name, one in wanted.sets.items() if not one.is_anonymous}
     for name in dict.fromkeys((*named_wanted, *named_found)):
         if name not in named_found or name not in named_wanted:

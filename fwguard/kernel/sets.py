@@ -14,15 +14,15 @@ from fwguard.errors import ConflictError
 from fwguard.kernel import attributes as a
 from fwguard.kernel import nf_tables as n
 from fwguard.kernel.elements import Element, decode, encode, encode_key, requests
-from fwguard.kernel.netlink import (
+from fwguard.kernel.messages import (
     NFNL_SUBSYS_NFTABLES,
     NLM_F_CREATE,
     NLM_F_EXCL,
     Message,
-    NetlinkSocket,
     Request,
     netfilter,
 )
+from fwguard.kernel.netlink import NetlinkSocket
 from fwguard.kernel.refusals import error_for, numbers, raise_refused
 
 UPDATES_TIMEOUTS_FROM: Final = (6, 12)  # Linux: adding an element again changes its timeout in place

@@ -17,15 +17,15 @@ from typing import Final
 from fwguard.errors import ConflictError, NotAllowedError
 from fwguard.kernel import attributes as a
 from fwguard.kernel import nf_tables as n
-from fwguard.kernel.netlink import (
+from fwguard.kernel.messages import (
     NFNL_SUBSYS_NFTABLES,
     NLM_F_CREATE,
     NLM_F_EXCL,
-    NetlinkSocket,
     Refusal,
     Request,
     netfilter,
 )
+from fwguard.kernel.netlink import NetlinkSocket
 from fwguard.kernel.refusals import error_for, numbers, raise_refused
 
 OWNED: Final = n.NFT_TABLE_F_OWNER | n.NFT_TABLE_F_PERSIST

@@ -15,7 +15,7 @@ from fwguard.kernel import attributes as a
 from fwguard.kernel import nf_tables as n
 from fwguard.kernel.content import Chain, Content, SetContent, packed_elements, packed_keys
 from fwguard.kernel.elements import requests
-from fwguard.kernel.netlink import (
+from fwguard.kernel.messages import (
     NFNL_SUBSYS_NFTABLES,
     NLM_F_APPEND,
     NLM_F_CREATE,
@@ -36,23 +36,30 @@ class Transition:
 
 
 def transition(
-    found: Content, wanted: Content, *, keep: Collection[str] = (), fresh: bool = False
+    found: Content,
+    wanted: Content,
+    *,
+    keep: Collection[str] = (),
+    leave: Collection[str] = (),
+    fresh: bool = False,
 ) -> Transition:
     """Return how `found` becomes `wanted`.
 
-    The elements of the sets in `keep` stay as found, even where the set is made anew. `fresh`: the table is
-    made anew in the same transaction, so nothing of `found` is there but the elements to keep.
+    The elements of the sets in `keep` stay as found, even where the set is made anew. The rules of the chains
+    in `leave` stay as found, with the sets that they name. `fresh`: the table is made anew in the same
+    transaction, so nothing of `found` is there but the elements to keep.
     """
     steps = Transition()
     writer = _Writer(wanted.table)
     old = Content(found.table, {}, {}, {}, {}) if fresh else found
+    left = frozenset(name for name in leave if name in old.chains and name in wanted.chains)
     remade = _remade_sets(old, wanted)
-    rewritten = _rewritten_chains(old, wanted, everything=bool(remade))
+    rewritten = _rewritten_chains(old, wanted, everything=bool(remade)) - left
 
     for chain in old.chains:
         if chain in rewritten and old.rules.get(chain):
             steps.flip.append(writer.remove_rules(chain))
-    _drop(old, wanted, remade, steps, writer)
+    _drop(old, wanted, remade, left, steps, writer)
     for name, which in wanted.sets.items():
         held = found.sets[name].elements if name in keep and name in found.sets else which.elements
         if which.is_anonymous:
@@ -117,10 +124,13 @@ def _rewritten_chains(old: Content, wanted: Content, *, everything: bool) -> set
     }
 
 
-def _drop(old: Content, wanted: Content, remade: set[str], steps: Transition, writer: _Writer) -> None:
+def _drop(
+    old: Content, wanted: Content, remade: set[str], left: frozenset[str], steps: Transition, writer: _Writer
+) -> None:
     """Remove sets, chains and objects that are not wanted, and those that must be made anew."""
+    stay = old.named_by(left) - remade
     for name, which in old.sets.items():
-        if which.is_anonymous or (name in wanted.sets and name not in remade):
+        if which.is_anonymous or name in stay or (name in wanted.sets and name not in remade):
             continue
         late = which.is_interval and name not in remade and not _names_chains(which)
         (steps.clean if late else steps.flip).append(writer.remove(n.NFT_MSG_DELSET, name))

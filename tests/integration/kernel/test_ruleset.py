@@ -385,3 +385,39 @@ def test_a_reload_under_traffic_loses_nothing_and_lets_nothing_through(wire: Any
             continue
     assert sent[0] > 200
     assert {9001: sent[0], 9999: 0} == arrived
+
+
+def _shards(*versions: int) -> str:
+    """Two shards, each with a chain and an interval set of its version; version 0 leaves the shard out."""
+    sets = "".join(
+        f"set shard_{i}_{v} {{ type ipv4_addr; flags interval; elements = {{ 10.{v}.0.0/16 }}; }}\n"
+        for i, v in enumerate(versions) if v
+    )  # fmt: skip
+    chains = "".join(
+        f"chain shard_{i} {{ {f'ip saddr @shard_{i}_{v} accept; ' if v else ''} }}\n"
+        for i, v in enumerate(versions)
+    )
+    return f"""table inet edge {{
+        set cut {{ type ipv4_addr; }}
+        {sets} {chains}
+        chain input {{ type filter hook input priority 0; ip saddr @cut drop; jump shard_0; jump shard_1; }}
+    }}"""
+
+
+def test_one_shard_changes_and_the_others_are_left(wire: Any) -> None:
+    """The text holds the changed shard only; the other keeps its rules and its set."""
+    socket = wire.netlink()
+    apply(socket, compile_text(_shards(1, 1)))
+    part = compile_text(_shards(2, 0))
+    before = generation(socket)
+    apply(socket, part, keep=("cut",), leave=("shard_1",))
+    assert ((), before + 3) == (differences(socket, compile_text(_shards(2, 1))), generation(socket))
+
+
+def test_a_part_is_refused_where_the_whole_is_missing(wire: Any) -> None:
+    """What is to be left must be there."""
+    with pytest.raises(ConflictError, match="whole"):
+        apply(wire.netlink(), compile_text(_shards(2, 0)), leave=("shard_1",))
+    wire.nft("-f", "-", text=_shards(1, 1))
+    with pytest.raises(ConflictError, match="whole"):
+        apply(wire.netlink(), compile_text(_shards(2, 0)), leave=("shard_1",))

@@ -19,7 +19,7 @@ from fwguard.errors import (
     PartialReadingError,
     PreimageMovedError,
 )
-from fwguard.kernel import netlink as nl
+from fwguard.kernel import messages as nl
 from fwguard.kernel.refusals import error_for, explained, raise_refused
 
 
