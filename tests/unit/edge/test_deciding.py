@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from edge_states import CONTROLS, port
@@ -202,7 +203,7 @@ def test_a_clause_without_a_ladder_only_warns() -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_is_granted_leads_to_nothing(held: dict[str, object], detection: Detection, key: str) -> None:
+def test_what_is_granted_leads_to_nothing(held: dict[str, Any], detection: Detection, key: str) -> None:
     """Monitoring, mail servers, what passes through a firewall, who is isolated already."""
     measure = Edge(state(**held)).decide(detection)
     assert (Action.NOTHING, key) == (measure.action, measure.why.key)
