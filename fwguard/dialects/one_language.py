@@ -37,4 +37,10 @@ class OneLanguage:
         return Edit(after=Snapshot(dict.fromkeys(snapshot.parts, edit.after)), shown=edit.shown)
 
 
+ASA: Final = OneLanguage("asa")
+IOS: Final = OneLanguage("ios")
+FORTIOS: Final = OneLanguage("fortios")
+VYOS: Final = OneLanguage("vyos")
+JUNOS: Final = OneLanguage("junos")
+PANOS: Final = OneLanguage("panos")
 FRR: Final = OneLanguage("frr")

@@ -60,6 +60,12 @@ PLATFORMS: Final[Mapping[Platform, SnapshotReader]] = Imported(
     {
         Platform.LINUX: "fwguard.dialects.linux:LINUX",
         Platform.IETF: "fwguard.dialects.ietf:IETF",
+        Platform.ASA: "fwguard.dialects.one_language:ASA",
+        Platform.IOS: "fwguard.dialects.one_language:IOS",
+        Platform.FORTIOS: "fwguard.dialects.one_language:FORTIOS",
+        Platform.VYOS: "fwguard.dialects.one_language:VYOS",
+        Platform.JUNOS: "fwguard.dialects.one_language:JUNOS",
+        Platform.PANOS: "fwguard.dialects.one_language:PANOS",
         Platform.FRR: "fwguard.dialects.one_language:FRR",
     }
 )

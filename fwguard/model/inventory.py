@@ -46,13 +46,25 @@ class Platform(StrEnum):
 
     LINUX = "linux"
     IETF = "ietf"  # RFC 8519 over NETCONF
+    ASA = "asa"
+    IOS = "ios"
+    FORTIOS = "fortios"
+    VYOS = "vyos"
+    JUNOS = "junos"
+    PANOS = "panos"
     FRR = "frr"  # the static routes of a firewall whose filter is another entry of the inventory
 
 
-# A platform that is not named here is reached over SSH.
-CARRIED_BY: Final[Mapping[Platform, frozenset[Transport]]] = {
-    Platform.IETF: frozenset({Transport.NETCONF}),
-    Platform.FRR: frozenset({Transport.COMMAND_LINE}),
+CARRIED_BY: Final[Mapping[Platform, Transport]] = {
+    Platform.LINUX: Transport.SSH,
+    Platform.IETF: Transport.NETCONF,
+    Platform.ASA: Transport.COMMAND_LINE,
+    Platform.IOS: Transport.COMMAND_LINE,
+    Platform.FORTIOS: Transport.COMMAND_LINE,
+    Platform.VYOS: Transport.COMMAND_LINE,
+    Platform.JUNOS: Transport.COMMAND_LINE,
+    Platform.PANOS: Transport.COMMAND_LINE,
+    Platform.FRR: Transport.COMMAND_LINE,
 }
 
 
@@ -118,9 +130,8 @@ class Firewall:
         _check_name("firewall", self.name)
         if not 1 <= self.port <= 65535:
             raise InputError(f"port {self.port} of firewall {self.name}", expected="1 to 65535")
-        carried_by = CARRIED_BY.get(self.platform, frozenset({Transport.SSH}))
-        if self.transport not in carried_by:
+        carried_by = CARRIED_BY[self.platform]
+        if self.transport is not carried_by:
             raise InputError(
-                f"firewall {self.name}: platform {self.platform} over {self.transport}",
-                expected=" or ".join(sorted(carried_by)),
+                f"firewall {self.name}: platform {self.platform} over {self.transport}", expected=carried_by
             )

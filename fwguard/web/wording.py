@@ -112,6 +112,12 @@ NAMES: Final[Mapping[type[StrEnum], Mapping[StrEnum, Any]]] = {
     Platform: {
         Platform.LINUX: _("Linux (nftables, iptables) over SSH"),
         Platform.IETF: _("IETF models (RFC 8519) over NETCONF"),
+        Platform.ASA: "Cisco ASA",
+        Platform.IOS: "Cisco IOS",
+        Platform.FORTIOS: "FortiOS",
+        Platform.VYOS: "VyOS",
+        Platform.JUNOS: "Junos",
+        Platform.PANOS: "PAN-OS",
         Platform.FRR: _("FRR's static routes"),
     },
     ServiceKind: {

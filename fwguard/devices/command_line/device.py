@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 import structlog
 
 from fwguard.devices.command_line.pending import Pending, PendingWrites
-from fwguard.devices.command_line.plan import has_startup, make_plan, same, without_chatter
+from fwguard.devices.command_line.plan import has_startup, make_plan, same, way_back, without_chatter
 from fwguard.devices.command_line.session import CommandSession
 from fwguard.devices.command_line.table import COMMAND_LINES, Deadline
 from fwguard.devices.protocol import Endpoint, Flow
@@ -44,7 +44,7 @@ class CommandLineDevice:
             )
         self._endpoint = endpoint
         self._row = COMMAND_LINES[platform]
-        self._session = CommandSession(endpoint, self._row.device_type, self._row.comment)
+        self._session = CommandSession(endpoint, self._row)
         self._where = self._session.where
 
     def read(self) -> Snapshot:
@@ -57,6 +57,8 @@ class CommandLineDevice:
             parts["startup"] = self._session.file(row.startup_file)
         if not parts["running"]:
             raise PartialReadingError(f"{self._where} shows no configuration: may our user see it there?")
+        if row.hidden is not None and row.hidden.search(parts["running"]):
+            raise PartialReadingError(f"{self._where} hides secrets from our user: let it see them there")
         return Snapshot({name: text for name, text in parts.items() if text})
 
     def glance(self, approved: Snapshot) -> Snapshot | None:
@@ -91,7 +93,10 @@ class CommandLineDevice:
             undo_in_s=confirm_s if ours else 0,
             undo=lambda: self._time_is_up(warrant.id),
         )
-        refused = self._enter(plan.write)
+        done, refused = self._enter(plan.write)
+        if refused and (not done or self._row.candidate):  # nothing of it acts
+            self._pending.take(warrant.id)
+            raise CommitRefusedError(f"{self._where} refuses: {refused}; nothing was written")
         if not refused and not same(self._row, self._running(), after.get("running")):
             refused = "it reads back otherwise"
         if refused:
@@ -106,7 +111,7 @@ class CommandLineDevice:
                 f"{self._where}: no write of warrant {warrant.id} waits here (its time ran out, it is final, "
                 "or another process made it): read again"
             )
-        refused = self._enter(write.plan.confirm)
+        _, refused = self._enter(write.plan.confirm)
         if refused:
             raise DeviceError(f"{self._where} did not confirm: {refused}: read again")
         if has_startup(self._row) and not same(
@@ -125,27 +130,27 @@ class CommandLineDevice:
     def _running(self) -> str:
         return without_chatter(self._row, self._session.listing(self._row.running))
 
-    def _enter(self, lines: tuple[str, ...]) -> str:
-        """Enter lines up to the first that is refused; return its refusal, or an empty text."""
-        for line in lines:
-            answer = self._session.say(line)
+    def _enter(self, lines: tuple[str, ...]) -> tuple[int, str]:
+        """Enter lines up to the first that is refused; return how many were taken, and its refusal if any."""
+        for number, line in enumerate(lines):
+            answer = self._session.say(line, patience_s=self._row.patience_s)
             if self._row.complaint.search(answer):
                 for leaving in self._row.leave:
                     self._session.say(leaving)
-                return f"{line[:80]!r}: {' '.join(answer.split())[:200]}"
-        return ""
+                return number, f"{line[:80]!r}: {' '.join(answer.split())[:200]}"
+        return len(lines), ""
 
     def _take_back(self, id: str) -> None:
         """Put back what was there before a write of ours; a write that is not ours to undo any more is left."""
         write = self._pending.take(id)
         if write is None:
             raise NotPendingError(f"{self._where}: no write of warrant {id} waits to be undone: read again")
-        lines = write.plan.undo
-        if self._row.deadline is Deadline.OURS:  # whatever of it was entered, and whoever did so
-            lines = make_plan(
-                self._row, self.read(), _saved_as_it_runs(write.before), id=id, confirm_s=1
-            ).write
-        refused = self._enter(lines)
+        if not write.plan.write:
+            return
+        now, before = self._running(), write.before.get("running")  # whatever of it was entered
+        if same(self._row, now, before) and self._row.deadline is Deadline.OURS:
+            return
+        _, refused = self._enter(way_back(self._row, now, before, id=id))
         if refused:
             raise DeviceError(f"{self._where} does not take its write back: {refused}: a person must look")
 
@@ -162,8 +167,3 @@ class CommandLineDevice:
         finally:
             if device is not None:
                 device.close()
-
-
-def _saved_as_it_runs(state: Snapshot) -> Snapshot:
-    """Return the state as one that a command line can be told: what starts is not written by taking back."""
-    return Snapshot({"running": state.get("running"), "startup": state.get("running")})

@@ -19,6 +19,7 @@ import paramiko
 from netmiko.exceptions import NetmikoBaseException
 from netmiko.ssh_dispatcher import ssh_dispatcher
 
+from fwguard.devices.command_line.table import CommandLine
 from fwguard.devices.frame import decode_text, encode_text
 from fwguard.devices.protocol import Endpoint
 from fwguard.devices.ssh_session import open_transport
@@ -30,6 +31,7 @@ _TAIL: Final = 512  # a prompt is found at the end of what came, within so many 
 _CHUNK: Final = 1 << 16
 _BROKEN: Final = (OSError, EOFError, paramiko.SSHException)
 _UNPREPARED: Final = (*_BROKEN, NetmikoBaseException, ValueError)  # what netmiko's drivers raise
+_MORE: Final = re.compile(r"--More--[ \b]*\r *\r")  # a pager's question, once answered
 _NEWLINES: Final = re.compile(r"\r+\n|\n\r+|\r")
 
 
@@ -48,26 +50,29 @@ class _PinnedClient(paramiko.SSHClient):
 class CommandSession:
     """A kept session on a command line that answers one line at a time.
 
-    `device_type` is netmiko's; `comment` begins a line that the device ignores. Raises
-    DeviceUnreachableError, HostKeyChangedError, AuthenticationError.
+    Nothing that netmiko's driver does on its own may change the configuration: nothing is written without a
+    warrant. Raises DeviceUnreachableError, HostKeyChangedError, AuthenticationError.
     """
 
-    def __init__(self, endpoint: Endpoint, device_type: str, comment: str) -> None:
+    def __init__(self, endpoint: Endpoint, row: CommandLine) -> None:
         self.where = f"{endpoint.firewall.name} ({endpoint.firewall.address})"
         self._answer_s = endpoint.answer_s
-        self._comment = comment
+        self._row = row
         self._client = _PinnedClient(endpoint)
-        driver: Any = ssh_dispatcher(device_type)  # its class attributes are ours to replace
+        driver: Any = ssh_dispatcher(row.device_type)  # its class attributes are ours to replace
         self._driver = driver(
             host=endpoint.firewall.address,
             username=endpoint.firewall.username,
             port=endpoint.firewall.port,
-            device_type=device_type,
+            device_type=row.device_type,
             auto_connect=False,
+            allow_auto_change=False,
             conn_timeout=endpoint.connect_s,
             read_timeout_override=endpoint.answer_s,
         )
         self._driver._build_ssh_client = lambda: self._client
+        for step in row.silenced:
+            setattr(self._driver, step, lambda *_, **__: "")
         try:
             with self._guillotine(endpoint.connect_s + endpoint.answer_s):
                 self._driver._open()
@@ -97,12 +102,15 @@ class CommandSession:
             raise PartialReadingError(f"{self.where}: something else spoke into `{command}`: read again")
         return "".join(f"{line.rstrip()}\n" for line in lines[1:-1])
 
-    def say(self, line: str) -> str:
+    def say(self, line: str, *, patience_s: float = 0.0) -> str:
         """Enter one line (or a block of lines) and return what the device answers to it, its prompt left off.
+
+        A question of the device on the way is answered as the table says. `patience_s` comes on top of the
+        usual deadline.
 
         Raises DeviceError when the line breaks: nobody knows then what the device has done.
         """
-        end = time.monotonic() + self._answer_s
+        end = time.monotonic() + self._answer_s + patience_s
         if line.startswith("hostname "):
             self._prompt = _prompt_of(line.split()[1][:16])  # netmiko's length too
         try:
@@ -156,7 +164,7 @@ class CommandSession:
         self._until_prompt(mark, end, after=mark)
 
     def _mark(self) -> str:
-        return f"{self._comment}{secrets.token_hex(8)}"
+        return f"{self._row.comment}{secrets.token_hex(8)}"
 
     def _send(self, line: str, end: float) -> str:
         if len(line) > MAX_BYTES or any(len(one) > MAX_LINE for one in line.split("\n")):
@@ -191,6 +199,10 @@ class CommandSession:
                 text = self._plain(tail)
                 if after and after in text:
                     seen, text = True, text.rpartition(after)[2]
+                if self._row.asks is not None and self._row.asks.search(text):
+                    channel.sendall(self._row.answer.encode())
+                    tail = b""
+                    continue
                 if seen and self._prompt.search(text):
                     return self._plain(b"".join(chunks))
         except _BROKEN as error:
@@ -202,7 +214,7 @@ class CommandSession:
 
     def _plain(self, data: bytes) -> str:
         text: str = self._driver.strip_ansi_escape_codes(decode_text(data))
-        return _NEWLINES.sub("\n", text)
+        return _NEWLINES.sub("\n", _MORE.sub("", text))
 
     @contextmanager
     def _guillotine(self, within_s: float) -> Iterator[None]:
