@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fwguard.errors import InputError
-from fwguard.model.address import AddressSet
-from fwguard.model.policy import ANY_INTERFACE, InterfaceSet, Policy
+from fwguard.model.address import ANY_ADDRESS, AddressSet
+from fwguard.model.policy import ANY_INTERFACE, CtState, InterfaceSet, NatKind, Policy
 
 _EVERYWHERE = ("0.0.0.0/0", "::/0", "default")
 
@@ -28,6 +28,28 @@ def behind(policy: Policy, addresses: AddressSet) -> list[tuple[InterfaceSet, Ad
                 break
     parts = list(found.items())
     return [*parts, (ANY_INTERFACE, left)] if left else parts
+
+
+def leaving(policy: Policy, addresses: AddressSet) -> list[tuple[InterfaceSet, AddressSet]]:
+    """The same for targets as a filter sees them that judges addresses as they came, but leaves by where
+    destination NAT leads.
+
+    Such a filter is told by its NAT rules, which translate connections that it let in already.
+    """
+    found: list[tuple[InterfaceSet, AddressSet]] = []
+    left = addresses
+    for rule in policy.nat if policy.networks else ():
+        if rule.kind is not NatKind.DNAT or not rule.to:
+            continue
+        for match in rule.matches:
+            if (
+                CtState.NEW not in match.states
+                and match.target != ANY_ADDRESS
+                and (hit := left & match.target)
+            ):
+                found += [(way, hit) for way, _ in behind(policy, rule.to.of_family(hit.families))]
+                left = left - hit
+    return [*found, *(behind(policy, left) if left else [])]
 
 
 def _table(policy: Policy) -> list[tuple[AddressSet, frozenset[str]]]:

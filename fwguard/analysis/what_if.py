@@ -16,7 +16,7 @@ from fwguard.analysis.partition import OPENS, SAME
 from fwguard.analysis.passes import may_pass, passing, universe_of
 from fwguard.analysis.program import flatten
 from fwguard.analysis.reach import Reach
-from fwguard.analysis.routing import behind
+from fwguard.analysis.routing import behind, leaving
 from fwguard.analysis.space import Space
 from fwguard.analysis.translate import inner_target
 from fwguard.model.address import ANY_ADDRESS, Family
@@ -151,7 +151,7 @@ def on_the_way(policy: Policy, box: Box) -> list[Box]:
     knows where.
     """
     ingress = _ingress(policy, box)
-    targets = behind(policy, box.target) if box.egress.is_any else [(box.egress, box.target)]
+    targets = leaving(policy, box.target) if box.egress.is_any else [(box.egress, box.target)]
     placed = [replace(box, ingress=ingress, egress=egress, target=target) for egress, target in targets]
     sources = behind(policy, box.source) if ingress.is_any else [(ingress, box.source)]
     if any(way.is_any for way, _ in sources):
@@ -198,7 +198,7 @@ def _reached(policy: Policy, box: Box) -> bool:
     whole = Box(hook=box.hook, ingress=_ingress(policy, box), source=source, target=box.target)
     return any(
         may_pass(policy, box.hook, replace(whole, egress=egress, target=target))
-        for egress, target in behind(policy, box.target)
+        for egress, target in leaving(policy, box.target)
     )
 
 

@@ -100,3 +100,36 @@ def test_a_change_of_a_firewall_with_zones_is_exact_where_its_server_lies(case: 
     found = what_if(dialect.read(text), dialect.read(edit.after), (asked,))
     assert (Coverage.NONE, Coverage.ALL, Outcome.EXACT) == (found.already, found.then, found.outcome)
     assert () == found.wider_than_asked
+
+
+PANOS = """set network interface ethernet ethernet1/1 layer3 ip 203.0.113.2/24
+set network interface ethernet ethernet1/2 layer3 ip 10.0.1.1/24
+set network virtual-router default interface [ ethernet1/1 ethernet1/2 ]
+set network virtual-router default routing-table ip static-route d destination 0.0.0.0/0
+set network virtual-router default routing-table ip static-route d nexthop ip-address 203.0.113.1
+set network virtual-router default routing-table ip static-route d interface ethernet1/1
+set zone untrust network layer3 ethernet1/1
+set zone dmz network layer3 ethernet1/2
+set rulebase nat rules WEB from untrust
+set rulebase nat rules WEB to untrust
+set rulebase nat rules WEB source any
+set rulebase nat rules WEB destination 203.0.113.10
+set rulebase nat rules WEB service any
+set rulebase nat rules WEB destination-translation translated-address 10.0.1.10
+set rulebase security rules WEB from untrust
+set rulebase security rules WEB to dmz
+set rulebase security rules WEB source any
+set rulebase security rules WEB destination 203.0.113.10
+set rulebase security rules WEB application any
+set rulebase security rules WEB service any
+set rulebase security rules WEB action allow
+"""
+
+
+def test_a_filter_that_judges_addresses_as_they_came_is_asked_where_nat_leads() -> None:
+    """PAN-OS: the public address, but the zone of the inner server."""
+    read = detect(PANOS).read(PANOS)
+    asked = parse_opening("tcp/443 from 198.51.100.7 to 203.0.113.10")
+    assert Coverage.ALL is what_if(read, read, (asked,)).already
+    inner = parse_opening("tcp/443 from 198.51.100.7 to 10.0.1.10")
+    assert Coverage.NONE is what_if(read, read, (inner,)).already
