@@ -1,0 +1,342 @@
+"""The kernel made to hold a state: structure in one transaction, elements by updates, read back, repaired.
+
+What packets and this edge itself write (`cut_local`, the memory of scans) is never touched by a state.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from fwguard.compile.compiled import Compiled, compile_edge
+from fwguard.compile.elements import Held, Key
+from fwguard.compile.grants import next_moment_s
+from fwguard.compile.sets import SetSpec
+from fwguard.edge import set_updates, structure
+from fwguard.edge.classes import Classes
+from fwguard.edge.encoding import elements_of, table_of
+from fwguard.edge.endings import Inbound, end_what_ended, next_end_s, refuse_midstream
+from fwguard.edge.set_updates import Sets
+from fwguard.edge.structure import OUR_TABLES, Structure, wanted_sets
+from fwguard.errors import ConflictError, DeviceError, FwguardError
+from fwguard.kernel import ruleset, scratch, tables
+from fwguard.kernel.elements import Element
+from fwguard.kernel.messages import Request
+from fwguard.kernel.netlink import NetlinkSocket
+from fwguard.kernel.refusals import raise_refused
+from fwguard.kernel.sets import NamedSet
+from fwguard.model.edge import EdgeState
+
+Placed = tuple[str, str, Key]
+"""One element of a `cut_local` set: family, set, key."""
+_TRIES: Final = 4
+_MOST_WORDS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Enforced:
+    """What applying came to.
+
+    `found` is what stood otherwise and was put right (in words, bounded), `absent` the bridged interfaces that
+    are not there, `trouble` what could not be done beside the policy (traffic control, connections).
+    """
+
+    epoch: int
+    generation: int
+    took_s: float
+    restructured: bool
+    added: int
+    removed: int
+    absent: tuple[str, ...]
+    ended_connections: int
+    found: tuple[str, ...]
+    trouble: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What the kernel was last made to hold."""
+
+    state: EdgeState
+    compiled: Compiled
+    sets: Sets
+    text: str
+    now_s: int
+    absent: tuple[str, ...]
+    inbound: Inbound
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one application did."""
+
+    text: str = ""
+    absent: tuple[str, ...] = ()
+    restructured: bool = False
+    added: int = 0
+    removed: int = 0
+    found: list[str] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+
+
+class Enforcer:
+    """Holds the tables: its socket owns them where the kernel has owned tables. Threads may share it."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        local: Callable[[], Iterable[Placed]] = tuple,
+    ) -> None:
+        """`local` gives the elements of the cuts made on the spot, which are put back whenever they are gone."""
+        self._clock = clock
+        self._local = local
+        self._lock = threading.RLock()
+        self._structure = Structure()
+        self._classes = Classes()
+        self._now: _Now | None = None
+        self._is_closed = False
+        self.socket = NetlinkSocket()
+        self.holds: dict[str, str] = {}
+
+    @property
+    def state(self) -> EdgeState | None:
+        """Return the state that is enforced, None without one."""
+        now = self._now
+        return None if now is None else now.state
+
+    @property
+    def compiled(self) -> Compiled | None:
+        """Return what that state compiled to."""
+        now = self._now
+        return None if now is None else now.compiled
+
+    def check(self, state: EdgeState) -> None:
+        """Have nft and the kernel read what a state comes to, in an empty namespace. Raises InputError."""
+        with self._lock:
+            self._structure.of(compile_edge(state, now_s=int(self._clock())))
+
+    def apply(self, state: EdgeState) -> Enforced:
+        """Make the kernel hold this state, and read it back; the connections of ended openings end.
+
+        Raises:
+            InputError: nft refuses what it comes to; nothing was changed.
+            NotAllowedError: another program owns a table. ConflictError, CommitRefusedError: the kernel refused.
+            DeviceError: what was read back is another.
+        """
+        with self._lock:
+            return self._apply(state, trusting=True)
+
+    def repair(self) -> Enforced | None:
+        """Read everything back and put right what differs; None when there is no state to enforce."""
+        with self._lock:
+            if self._now is not None:
+                return self._apply(self._now.state, trusting=False)
+            if self._is_closed:
+                self.close_traffic()
+            return None
+
+    def tick(self) -> Enforced | None:
+        """Do what the clock alone asks for: openings that ended, agreed scans that begin; devices that came."""
+        with self._lock:
+            return None if self._now is None else self._apply(self._now.state, trusting=True)
+
+    def close_traffic(self) -> bool:
+        """Forward nothing, as there is no state to enforce; return False when tables of ours stand already.
+
+        Those stay as they are: they are the last good state, or closed.
+        """
+        with self._lock:
+            if not self._is_closed and tables.state_of(self.socket, OUR_TABLES[0]) is not None:
+                for table in OUR_TABLES:
+                    if tables.state_of(self.socket, table) is not None:
+                        self.holds[str(table)] = tables.hold(self.socket, table).value
+                return False
+            applied = ruleset.apply(self.socket, structure.closed())
+            self.holds = {str(table): hold.value for table, hold in applied.held}
+            self._is_closed = True
+            return True
+
+    def cut(self, placed: Iterable[Placed]) -> float:
+        """Put elements into `cut_local` sets; return the seconds until the kernel had them.
+
+        Without the lock of an application, which may take long: no state ever touches these sets.
+        Raises CommitRefusedError when a set is full, ConflictError when it is missing.
+        """
+        started = time.perf_counter()
+        now = self._now
+        if now is None:
+            raise ConflictError(
+                "nothing is enforced yet: there are no sets to cut by; it is put there at once"
+            )
+        batch: list[Request] = []
+        for spec, elements in _grouped(placed, now.compiled):
+            batch += NamedSet(self.socket, table_of(spec), spec.name).adding(elements)
+        raise_refused(self.socket.transact(batch), "cut on the spot")
+        return time.perf_counter() - started
+
+    def uncut(self, placed: Iterable[Placed]) -> int:
+        """Take elements out of `cut_local` sets; return how many were there. Raises ConflictError."""
+        now = self._now
+        if now is None:
+            return 0
+        return sum(
+            NamedSet(self.socket, table_of(spec), spec.name).discard(elements)
+            for spec, elements in _grouped(placed, now.compiled)
+        )
+
+    def elements_of(self, family: str, name: str) -> list[Element]:
+        """Return what the kernel holds in one set of ours; nothing where the set is not there."""
+        now = self._now
+        spec = now.compiled.specs.get((family, name)) if now is not None else None
+        return [] if spec is None else NamedSet(self.socket, table_of(spec), name).elements()
+
+    def differences(self) -> tuple[str, ...]:
+        """Return in words what the kernel holds otherwise than the state says."""
+        with self._lock:
+            now = self._now
+            if now is None:
+                return ()
+            _, made = self._structure.of(now.compiled)
+            made, _ = structure.without_absent(made, now.state, structure.interfaces())
+            found = list(ruleset.differences(self.socket, made, keep=_kept(now.sets, now.compiled)))
+            found += set_updates.against_kernel(self.socket, now.sets, now_s=int(self._clock())).words
+            with suppress(FwguardError):
+                found += self._classes.differences()
+            return tuple(found)
+
+    def next_moment_s(self) -> int | None:
+        """Return when the clock alone changes something, None for never."""
+        now = self._now
+        if now is None:
+            return None
+        moments = (next_moment_s(now.state, now.now_s), next_end_s(now.state, now.now_s))
+        return min((one for one in moments if one is not None), default=None)
+
+    def close(self) -> None:
+        """Give the tables up; they stay as they are and go on enforcing."""
+        self.socket.close()
+
+    # ------------------------------------------------------------------ one application
+
+    def _apply(self, state: EdgeState, *, trusting: bool) -> Enforced:
+        started = time.perf_counter()
+        now_s = int(self._clock())
+        compiled = compile_edge(state, now_s=now_s)
+        sets = wanted_sets(compiled)
+        old, before = self._now, self._now if trusting else None
+        for attempt in range(_TRIES):
+            work = _Work()
+            try:
+                self._once(work, state, compiled, sets, before, now_s)
+                break
+            except ConflictError:
+                # Somebody, or the clock, moved something; or a device vanished. Read everything again.
+                before = None
+                if attempt + 1 == _TRIES:
+                    raise
+        inbound = Inbound(state, now_s=now_s)
+        self._now = _Now(state, compiled, sets, work.text, now_s, work.absent, inbound)
+        self._is_closed = False
+        ended = self._beside(work, compiled, old, inbound, trusting=trusting)
+        return Enforced(
+            state.epoch, state.generation, time.perf_counter() - started, work.restructured, work.added,
+            work.removed, work.absent, ended, tuple(work.found[:_MOST_WORDS]), tuple(work.trouble),
+        )  # fmt: skip
+
+    def _once(
+        self, work: _Work, state: EdgeState, compiled: Compiled, sets: Sets, before: _Now | None, now_s: int
+    ) -> None:
+        work.text, made = self._structure.of(compiled)
+        made, work.absent = structure.without_absent(made, state, structure.interfaces())
+        if before is None or before.text != work.text or before.absent != work.absent:
+            work.found += self._restructure(compiled, made, sets, now_s, tell=before is None)
+            work.restructured = True
+        if before is None:
+            update = set_updates.against_kernel(self.socket, sets, now_s=now_s)
+        else:
+            update = set_updates.between(before.sets, sets, now_s=now_s)
+        work.found += update.words
+        set_updates.send(self.socket, update)
+        work.added, work.removed = update.counts
+        if work.restructured:
+            self._cut_again(work, compiled)
+        if before is not None:
+            set_updates.confirm(self.socket, update)
+        elif not update.is_empty:
+            left = set_updates.against_kernel(self.socket, sets, now_s=now_s)
+            if not left.is_empty:
+                raise DeviceError(f"the kernel holds another: {'; '.join(left.words[:5])}; apply it again")
+
+    def _restructure(
+        self, compiled: Compiled, made: scratch.Compiled, sets: Sets, now_s: int, *, tell: bool
+    ) -> list[str]:
+        keep = _kept(sets, compiled)
+        missing = [table for table in made.tables if tables.state_of(self.socket, table) is None]
+        # The elements of what is made anew go in with it: tables in one transaction, shards beside the old.
+        fresh = (
+            sets if missing else {where: held for where, held in sets.items() if where not in compiled.specs}
+        )
+        wanted = structure.filled(made, fresh, now_s=now_s)
+        found = [f"table {table} was missing" for table in missing]
+        if tell and not missing:
+            found = list(ruleset.differences(self.socket, wanted, keep=keep))
+        applied = ruleset.apply(self.socket, wanted, keep=keep)
+        self.holds = {str(table): hold.value for table, hold in applied.held}
+        for table in OUR_TABLES:
+            if table not in made.tables and tables.state_of(self.socket, table) is not None:
+                tables.hold(self.socket, table)
+                raise_refused(self.socket.transact((tables.removing(table),)), f"table {table}")
+        return found if tell else []
+
+    def _cut_again(self, work: _Work, compiled: Compiled) -> None:
+        """Put the cuts made on the spot where they are gone: into a table that was made anew."""
+        for placed in self._local():
+            try:
+                for spec, elements in _grouped((placed,), compiled):
+                    NamedSet(self.socket, table_of(spec), spec.name).add(elements)
+            except ConflictError:
+                continue  # of a bridged port that is no more: it has no set, and passes nothing
+            except FwguardError as error:
+                work.trouble.append(str(error))
+
+    def _beside(
+        self, work: _Work, compiled: Compiled, old: _Now | None, inbound: Inbound, *, trusting: bool
+    ) -> int:
+        """Do what stands beside the policy: its failure takes nothing back, and is told."""
+        refuse_midstream()
+        try:
+            present = structure.interfaces()
+            work.found += self._classes.apply(compiled.shaping, present, trusting=trusting)
+        except FwguardError as error:
+            work.trouble.append(str(error))
+        if old is None:
+            return 0
+        try:
+            with NetlinkSocket() as connections:
+                return end_what_ended(connections, old.inbound, inbound)
+        except FwguardError as error:
+            work.trouble.append(str(error))
+            return 0
+
+
+def _kept(sets: Sets, compiled: Compiled) -> set[str]:
+    """Return the sets whose elements are not part of the structure."""
+    return {name for _, name in sets} | {spec.name for spec in compiled.specs.values() if spec.is_local}
+
+
+def _grouped(placed: Iterable[Placed], compiled: Compiled) -> list[tuple[SetSpec, list[Element]]]:
+    groups: dict[tuple[str, str], dict[Key, None]] = {}
+    for family, name, key in placed:
+        groups.setdefault((family, name), {})[key] = None
+    found = []
+    for where, wanted in groups.items():
+        spec = compiled.specs.get(where)
+        if spec is None or not spec.is_local:
+            raise ConflictError(f"set {' '.join(where)}: there is none in this state")
+        found.append((spec, [elements_of(spec, key, Held(), now_s=0)[0] for key in wanted]))
+    return found
