@@ -92,4 +92,4 @@ def _place(line: str) -> str:
         return only[0]
     if not _ROUTE.match(line):
         return line
-    return re.sub(r" (?:tag \S+|onlink)(?= |$)", "", line)
+    return re.sub(r" (?:(?:tag|name|track) \S+|onlink|permanent)(?= |$)", "", line)

@@ -19,6 +19,7 @@ STEP: Final = 1000  # between two entries: so many fit between
 _NUMBERED: Final = re.compile(r"access-list (\d+) (.+)")
 _NAMED: Final = re.compile(r"(?:ip access-list (?:standard|extended)|ipv6 access-list) \S+")
 _OF_ASA: Final = re.compile(r"access-list (\S+) (.+)")
+_THING: Final = re.compile(r"(?:object|object-group|name|time-range) ")
 _SEQUENCE: Final = re.compile(r"(?:sequence )?\d+ ")
 # Order counts here too, and no command puts a line between two others.
 _IN_ORDER: Final = re.compile(r"nat \(|ip nat inside destination|class-map |policy-map ")
@@ -36,9 +37,10 @@ def ios_lines(before: str, after: str, chatter: re.Pattern[str]) -> list[str]:
             old.below[head] = Block(head)  # taken away by its name, after what is bound to it
         else:
             lines += _ios_list(head, [*was.below] if was else [], [*wanted.below])
+    made, forgotten = _named_things(old, new)
     rest = changed_lines(old, new)
     gone = [line for line in rest if line.startswith("no ") and _NAMED.fullmatch(line[3:])]
-    return [*lines, *(line for line in rest if line not in gone), *gone]
+    return [*made, *lines, *(line for line in rest if line not in gone), *gone, *forgotten]
 
 
 def asa_lines(before: str, after: str, chatter: re.Pattern[str]) -> list[str]:
@@ -56,7 +58,24 @@ def asa_lines(before: str, after: str, chatter: re.Pattern[str]) -> list[str]:
     for name, entries in was.items():
         if name not in wanted:
             gone += [f"no access-list {name} {entry}" for entry in entries]
-    return [*lines, *changed_lines(old, new), *gone]
+    made, forgotten = _named_things(old, new)
+    return [*made, *lines, *changed_lines(old, new), *gone, *forgotten]
+
+
+def _named_things(old: Block, new: Block) -> tuple[list[str], list[str]]:
+    """Take the objects that are made and forgotten out of both, and return their lines: a list may name an
+    object only while it is there."""
+    made = Block(
+        "", {head: new.below[head] for head in new.below if _THING.match(head) and head not in old.below}
+    )
+    gone = Block(
+        "", {head: old.below[head] for head in old.below if _THING.match(head) and head not in new.below}
+    )
+    for head in made.below:
+        del new.below[head]
+    for head in gone.below:
+        del old.below[head]
+    return changed_lines(Block(""), made), changed_lines(gone, Block(""))[::-1]
 
 
 def _asa_lists(root: Block) -> dict[str, list[str]]:
