@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -15,10 +16,10 @@ from werkzeug.wrappers import Response
 from fwguard.approvals.calendar import PARIS
 from fwguard.errors import InputError
 from fwguard.flows.address import past_moment, who_had
-from fwguard.model.machine_state import MachineState
+from fwguard.model.machine_state import release_due
 from fwguard.model.pool import parse_one
 from fwguard.store.addresses import HoldingRow, history_of, subject_of, used_in
-from fwguard.store.machine_states import states_by_subject
+from fwguard.store.machine_states import MachineStateRow, states_by_subject
 from fwguard.store.pools import PoolRow, pools
 from fwguard.web.people import names_of_actors
 from fwguard.web.sessions import reading
@@ -66,11 +67,12 @@ def addresses() -> Answer:
     if before is not None:
         query = query.where(HoldingRow.id < before)
     rows = list(session.scalars(query.limit(PAGE_ROWS + 1)))
+    states = states_by_subject(session)
     search, had = _searched(session) if is_staff() else (Search(), None)
     page = render_template(
         "addresses.html", holdings=rows[:PAGE_ROWS], more=rows[PAGE_ROWS - 1].id if len(rows) > PAGE_ROWS else None,
-        fills=fills, chosen=chosen, search=search, had=had, states=_states(session), subject=subject_of,
-        RUNNING=MachineState.RUNNING,
+        fills=fills, chosen=chosen, search=search, had=had, states=states, subject=subject_of,
+        leaving=lambda row: _leaving(row, states),
     )  # fmt: skip
     return (page, 422) if search.problems else page
 
@@ -139,5 +141,13 @@ def _moment(text: str, now: datetime) -> datetime:
     return past_moment((given if given.tzinfo else given.replace(tzinfo=PARIS)).isoformat(), now)
 
 
-def _states(session: Session) -> dict[str, MachineState]:
-    return {name: row.state for name, row in states_by_subject(session).items()}
+def _leaving(row: HoldingRow, states: Mapping[str, MachineStateRow]) -> datetime | None:
+    """Return when an address goes by itself: after an overlap, or since its server is out of service."""
+    state = states.get(row.holder)
+    due = None
+    if state is not None:
+        due = release_due(
+            state.state, since=state.since, off_since=state.off_since or state.since,
+            rules=house_now().rulebook.addresses,
+        )  # fmt: skip
+    return min((at for at in (due, row.ends_at) if at is not None), default=None)

@@ -10,10 +10,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from fwguard.model.case import CaseState
+from fwguard.model.registration import RegistrationState
 from fwguard.model.ticket import TicketState
 from fwguard.store.cases import CaseRow
 from fwguard.store.inventory import FirewallRow, WatchState
 from fwguard.store.mail import MailInRow, MailState
+from fwguard.store.registrations import RegistrationRow
 from fwguard.store.tickets import TicketRow
 from fwguard.web.cases import summary
 from fwguard.web.sessions import reading
@@ -43,10 +45,14 @@ def _for_staff(session: Session) -> str:
     yours = [row for row in tickets if (found := deciding[row.id]) is not None and found.may]
     troubled = select(FirewallRow).where(FirewallRow.state != WatchState.WATCHED).order_by(FirewallRow.name)
     quarantined = select(func.count(MailInRow.id)).where(MailInRow.state == MailState.QUARANTINED)
+    registering = select(func.count(RegistrationRow.id)).where(
+        RegistrationRow.state == RegistrationState.REQUESTED
+    )
     return render_template(
         "start_staff.html", yours=yours[:MOST_ROWS], waiting=len(tickets), more=len(yours) - MOST_ROWS,
         firewalls=list(session.scalars(troubled.limit(MOST_ROWS))), cases=_open_cases(session),
-        quarantined=session.scalar(quarantined) or 0, what=what_of, analysis=analysis_of, summary=summary,
+        quarantined=session.scalar(quarantined) or 0,
+        registering=session.scalar(registering) or 0, what=what_of, analysis=analysis_of, summary=summary,
     )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def given(app: Any, house: House, clock: Any) -> House:
 def test_a_client_sees_its_own_addresses_only(as_person: Any, given: House) -> None:
     """With the state of its server, in its language; no pool, no search, no other's."""
     page = _text(as_person(ALICE).get("/addresses"))
-    assert "2001:db8:4::1" in page and "arrêté" in page
+    assert "2001:db8:4::1" in page and "arrêté" in page and "part le " in page
     assert "198.51.100" not in page and "paris4" not in page and 'name="at"' not in page
     page = _text(as_person(GRACE).get("/addresses?address=2001:db8:4::1&pool=paris6")).split("<footer")[0]
     assert "198.51.100.1" in page and "2001:db8:4" not in page and "given when it entered service" in page
