@@ -24,7 +24,7 @@ from fwguard.kernel.refusals import error_for
 _CHAIN_KEPT: Final = frozenset((
     n.NFTA_CHAIN_HOOK, n.NFTA_CHAIN_POLICY, n.NFTA_CHAIN_TYPE, n.NFTA_CHAIN_FLAGS, n.NFTA_CHAIN_USERDATA,
 ))  # fmt: skip
-_RULE_KEPT: Final = frozenset((n.NFTA_RULE_EXPRESSIONS, n.NFTA_RULE_COMPAT, n.NFTA_RULE_USERDATA))
+_RULE_KEPT: Final = frozenset((n.NFTA_RULE_COMPAT, n.NFTA_RULE_USERDATA))  # and the expressions
 _SET_KEPT: Final = frozenset((
     n.NFTA_SET_FLAGS, n.NFTA_SET_KEY_TYPE, n.NFTA_SET_KEY_LEN, n.NFTA_SET_DATA_TYPE, n.NFTA_SET_DATA_LEN,
     n.NFTA_SET_POLICY, n.NFTA_SET_DESC, n.NFTA_SET_TIMEOUT, n.NFTA_SET_GC_INTERVAL, n.NFTA_SET_USERDATA,
@@ -37,6 +37,8 @@ _ELEMENT_RUNS: Final = frozenset(
 # Expressions with a set's name: <linux/netfilter/nf_tables.h> NFTA_LOOKUP_SET, _DYNSET_SET_NAME, _OBJREF_SET_NAME.
 _NAMES_A_SET: Final[Mapping[str, int]] = {"lookup": 1, "dynset": 1, "objref": 4}
 _COUNTS: Final = frozenset(("counter", "last", "quota"))
+NFTA_DYNSET_TIMEOUT: Final = 6
+NFTA_EXTHDR_DREG, NFTA_EXTHDR_OFFSET, NFTA_EXTHDR_LEN, NFTA_EXTHDR_FLAGS, NFTA_EXTHDR_SREG = 1, 3, 4, 5, 7
 T = TypeVar("T")
 
 
@@ -172,22 +174,43 @@ def _chain(body: memoryview) -> Chain:
 
 def _rule(body: memoryview) -> Rule:
     parts = a.table_of(body)
-    listed = parts.get(n.NFTA_RULE_EXPRESSIONS, memoryview(b""))
-    compared, sets = [], []
-    for _, expression in a.walk(listed):
+    kept, compared, sets = [], [], []
+    for _, expression in a.walk(parts.get(n.NFTA_RULE_EXPRESSIONS, b"")):
         inner = a.table_of(expression)
         name = a.read_text(inner[n.NFTA_EXPR_NAME])
-        if name in _COUNTS:
-            compared.append(name.encode())
-            continue
-        compared.append(bytes(expression))
+        bare = _writable(name, inner, expression)
+        kept.append(a.nested(n.NFTA_LIST_ELEM, bare))
+        compared.append(name.encode() if name in _COUNTS else bare)
         if name in _NAMES_A_SET:
             named = a.first(inner[n.NFTA_EXPR_DATA], _NAMES_A_SET[name])
             sets += [a.read_text(named)] if named is not None else []
+    definition = (a.nested(n.NFTA_RULE_EXPRESSIONS, *kept) if kept else b"") + _kept(body, _RULE_KEPT)
     # Each with its length: two lists of expressions are never the same bytes.
-    bare = b"".join(len(one).to_bytes(4, "big") + one for one in compared)
-    bare += bytes(parts.get(n.NFTA_RULE_USERDATA, b""))
-    return Rule(a.read_text(parts[n.NFTA_RULE_CHAIN]), _kept(body, _RULE_KEPT), bare, tuple(sets))
+    lengths = b"".join(len(one).to_bytes(4, "big") + one for one in compared)
+    lengths += bytes(parts.get(n.NFTA_RULE_USERDATA, b""))
+    return Rule(a.read_text(parts[n.NFTA_RULE_CHAIN]), definition, lengths, tuple(sets))
+
+
+def _writable(name: str, inner: Mapping[int, memoryview], expression: memoryview) -> bytes:
+    """Return an expression as the kernel takes it, where it shows more than it takes.
+
+    nft_dynset_dump always shows a timeout, and nft_dynset_init refuses any, of 0 too, for a set without times.
+    nft_exthdr_dump_set and _dump_strip show what nft_exthdr_tcp_set_init and _strip_init refuse.
+    """
+    data = inner.get(n.NFTA_EXPR_DATA)
+    if data is None or name not in ("dynset", "exthdr"):
+        return bytes(expression)
+    shown = a.table_of(data)
+    surplus: frozenset[int] = frozenset()
+    if name == "dynset" and not a.read_be64(shown.get(NFTA_DYNSET_TIMEOUT, b"")):
+        surplus = frozenset((NFTA_DYNSET_TIMEOUT,))
+    elif name == "exthdr" and NFTA_EXTHDR_SREG in shown:
+        surplus = frozenset((NFTA_EXTHDR_FLAGS,))
+    elif name == "exthdr" and NFTA_EXTHDR_DREG not in shown:
+        surplus = frozenset((NFTA_EXTHDR_FLAGS, NFTA_EXTHDR_OFFSET, NFTA_EXTHDR_LEN))
+    # Walked again: expressions inside (of a dynset) may be repeated.
+    taken = b"".join(a.attribute(kind, value) for kind, value in a.walk(data) if kind not in surplus)
+    return a.text(n.NFTA_EXPR_NAME, name) + a.nested(n.NFTA_EXPR_DATA, taken)
 
 
 def _set(body: memoryview) -> SetContent:
