@@ -41,14 +41,19 @@ def put_isolations(contents: Contents, state: EdgeState, now_s: int) -> None:
     walled = walled_architectures(state)
     whole: dict[int, list[EdgeIsolation]] = {}
     ports = {port.number: port for port in state.ports}
+    some: dict[int, list[EdgeIsolation]] = {}
     for isolation in state.isolations:
         if isolation.ends_at_s is not None and isolation.ends_at_s <= now_s:
             continue
         for port in isolated_ports(state, isolation):
             if isolation.scope is Scope.SERVICE:
                 _put_service(contents, port, isolation)
+                some.setdefault(port.number, []).append(isolation)
             else:
                 whole.setdefault(port.number, []).append(isolation)
+    for number, isolations in some.items():
+        if number not in whole and ports[number].link is Link.ROUTED:
+            _put_gate(contents, ports[number], isolations)
     for number, isolations in whole.items():
         _put_whole(contents, ports[number], isolations, is_outer(ports[number], walled))
     for rule in state.passages:
@@ -68,14 +73,27 @@ def _put_service(contents: Contents, port: EdgePort, isolation: EdgeIsolation) -
         put(contents["inet", "cut_ordered_service"], (port.interface, isolation.protocol, number), held)
 
 
+def _put_gate(contents: Contents, port: EdgePort, isolations: list[EdgeIsolation]) -> None:
+    """Lead the packets of a port with suspended services, and of no other, past the suspensions."""
+    first = isolations[0]
+    comment = f"{first.clause} case {first.case} {first.reason}"
+    for name, chain in (("cut_ordered_from", "suspended_from"), ("cut_ordered_to", "suspended_to")):
+        held = Held(data=f"jump {chain}", ends_at_s=_last_end(isolations), comment=comment)
+        contents["inet", name][(port.interface,)] = held
+
+
+def _last_end(isolations: list[EdgeIsolation]) -> int | None:
+    ends = [one.ends_at_s for one in isolations]
+    return None if None in ends else max(one for one in ends if one is not None)
+
+
 def _put_whole(contents: Contents, port: EdgePort, isolations: list[EdgeIsolation], outer: bool) -> None:
     family = "inet" if port.link is Link.ROUTED else "netdev"
     stays = frozenset(Passage)
     for isolation in isolations:
         stays &= frozenset(isolation.stays_open)
     name = combination(stays)
-    ends = [isolation.ends_at_s for isolation in isolations]
-    ends_at_s = None if None in ends else max(one for one in ends if one is not None)
+    ends_at_s = _last_end(isolations)
     first = isolations[0]
     comment = f"{first.clause} case {first.case} {first.reason}"
     away = Held(data=f"jump cut_{name}_from", ends_at_s=ends_at_s, comment=comment)

@@ -11,6 +11,9 @@ FAMILIES: Final = ("inet", "arp", "netdev")
 PASSAGE_MARK: Final = 0x40000000
 """Bit of the packet mark: an isolated server's traffic that stays open; set and read by our chains only."""
 
+VPN_MARK: Final = 0x20000000
+"""Bit of the packet mark: a connection to a VPN architecture, logged where it passes (Annex 3)."""
+
 SHARDS: Final = 256
 WIDE: Final = SHARDS
 """The number of the shard after the last: openings that speak of more than one public address."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fwguard.compile.elements import PLAIN, Content, Held, Key
-from fwguard.model.edge import EdgePort, EdgeState, Link, PortKind, Template
+from fwguard.model.controls import Mode
+from fwguard.model.edge import EdgeArchitecture, EdgePort, EdgeState, Link, PortKind, Template
 from fwguard.model.edge_checks import is_outer, walled_architectures
 from fwguard.model.inventory import Role
 
@@ -17,22 +18,22 @@ def put_places(contents: Contents, state: EdgeState) -> None:
     walled = walled_architectures(state)
     inet = _inet(contents)
     for name in state.uplinks:
-        inet["uplinks"][(name,)] = Held(comment="uplink")
-        inet["arriving"][(name,)] = Held(data="goto arrive_uplink")
-        inet["new_from"][(name,)] = Held(data="goto from_uplink")
-        inet["new_to"][(name,)] = Held(data="accept")
+        inet["arriving"][(name,)] = Held(data="goto arrive_uplink", comment="uplink")
+        inet["new_from"][(name,)] = Held(data="goto from_uplink", comment="uplink")
+        inet["new_to"][(name,)] = Held(data="accept", comment="uplink")
     mailing = {p.architecture for p in state.ports if p.is_started and _mails(p)}
+    architectures = {one.name: one for one in state.architectures}
     for port in state.ports:
         if port.link is Link.BRIDGED:
             if port.is_started:
                 _identity(contents, "netdev", port)
             continue
-        _routed(inet, port, is_outer(port, walled), mailing)
+        architecture = architectures[port.architecture]
+        _routed(inet, port, architecture if is_outer(port, walled) else None, mailing)
         if port.is_started:
             _identity(contents, "inet", port)
-    _templates(inet, state, walled)
-    for pair in state.controls.mail.ports:
-        inet["mail_ports"][(pair,)] = Held(comment="7.4")
+    for number in state.controls.mail.ports:
+        inet["mail_ports"][(number,)] = Held(comment="7.4")
     for service in state.controls.registration.services:
         key = ((service.protocol, service.protocol), (service.first_port, service.last_port))
         inet["known_services"][key] = Held(comment=f"7.5 {service.kind}")
@@ -46,35 +47,62 @@ def _mails(port: EdgePort) -> bool:
     return port.kind is PortKind.SERVER and port.role is Role.MAIL
 
 
-def _routed(inet: Mapping[str, Content], port: EdgePort, outer: bool, mailing: set[str]) -> None:
-    """Where packets of a port go through our chains. A stopped port passes nothing."""
+def _routed(
+    inet: Mapping[str, Content], port: EdgePort, outer: EdgeArchitecture | None, mailing: set[str]
+) -> None:
+    """Where packets of a port go through our chains; `outer` is its architecture where it faces outside.
+
+    A stopped port passes nothing.
+    """
     name = port.interface
     note = Held(comment=f"4 port {port.number} {port.server}")
     inet["ports"][(name,)] = note
     if not port.is_started:
-        inet["arriving"][(name,)] = Held(data="goto stopped", comment=note.comment)
+        inet["arriving"][(name,)] = note._replace(data="goto stopped")
         return
-    inside = port.kind is PortKind.FIREWALL_IN
-    arrives = "arrive_inside" if inside else "arrive_outer" if outer else "arrive_machine"
-    inet["arriving"][(name,)] = Held(data=f"goto {arrives}")
-    inet["zone_outside" if outer else "zone_inside"][(name,)] = Held(data=port.zone)
-    inet["sent"][(name,)] = note
-    inet["received"][(name,)] = note
-    if inside:
-        inet["new_from"][(name,)] = Held(data="goto from_inside")
-        inet["inside_of_zone"][(port.zone, name)] = note
-    elif not outer:
-        inet["new_from"][(name,)] = Held(data="goto from_server")
-        inet["inside_of_zone"][(port.zone, name)] = note
-        inet["servers"][(name,)] = note
-    else:
-        chain = "from_outer" if port.kind is PortKind.FIREWALL_OUT else "from_lone_server"
-        inet["new_from"][(name,)] = Held(data=f"goto {chain}")
-        inet["new_to"][(name,)] = Held(data="goto to_outer")
+    if outer is not None:
+        inet["arriving"][(name,)] = note._replace(data="goto arrive_outer")
+        inet["zone_outside"][(name,)] = Held(data=port.zone)
         _public(inet, port)
+        _template(inet, port, outer)
+    else:
+        inside = port.kind is PortKind.FIREWALL_IN
+        inet["arriving"][(name,)] = note._replace(
+            data="goto arrive_inside" if inside else "goto arrive_machine"
+        )
+        inet["zone_inside"][(name,)] = Held(data=port.zone)
+        inet["new_from"][(name,)] = note._replace(data="goto from_inside" if inside else "goto from_server")
+        inet["inside_of_zone"][(port.zone, name)] = note
+        if not inside:
+            inet["servers"][(name,)] = note
     # A firewall hides who sends: its outside may send mail where a mail server stands behind it.
     if _mails(port) or (port.kind is PortKind.FIREWALL_OUT and port.architecture in mailing):
         inet["mail_senders"][(name,)] = Held(comment=f"7.4 {port.server}")
+
+
+def _template(inet: Mapping[str, Content], port: EdgePort, architecture: EdgeArchitecture) -> None:
+    """What its architecture is decides which chains judge what begins at an outer port."""
+    name, template, ticket = port.interface, architecture.template, architecture.ticket
+    lone = port.kind is PortKind.SERVER
+    away = "from_lone_server" if lone else "from_outer"
+    if template is Template.RETRIEVAL:
+        note = Held(comment=f"13.2 {ticket}")
+        inet["new_from"][(name,)] = note._replace(data="goto refuse_retrieval")
+        inet["new_to"][(name,)] = note._replace(data="goto to_leaving")
+        return
+    if architecture.mode is Mode.OBSERVE:
+        inet["observed"][(name,)] = Held(comment=f"7.1.1 observe {ticket}")
+    back = "to_outer"
+    clause = "7.1.1"
+    if template is Template.VPN:
+        away, back, clause = f"{away}_vpn", "to_vpn", "annex-3"
+    elif template is Template.DEVELOPMENT:
+        back, clause = "to_development", "annex-2"
+        for v, pairs in (("4", architecture.own_sources.v4.pairs), ("6", architecture.own_sources.v6.pairs)):
+            for first, last in pairs:
+                inet[f"own_sources{v}"][((name, name), (first, last))] = Held(comment=f"annex-2 {ticket}")
+    inet["new_from"][(name,)] = Held(data=f"goto {away}", comment=f"{clause} {ticket}")
+    inet["new_to"][(name,)] = Held(data=f"goto {back}", comment=f"{clause} {ticket}")
 
 
 def _public(inet: Mapping[str, Content], port: EdgePort) -> None:
@@ -119,38 +147,16 @@ def _identity(contents: Contents, family: str, port: EdgePort) -> None:
             put(family, "nd_target_span", ((name, name), (first, last)))
 
 
-def _templates(inet: Mapping[str, Content], state: EdgeState, walled: frozenset[str]) -> None:
-    known = {one.name: one for one in state.architectures}
-    for port in state.ports:
-        if not port.is_started or port.link is Link.BRIDGED or not is_outer(port, walled):
-            continue
-        architecture = known[port.architecture]
-        name = port.interface
-        if architecture.template is Template.RETRIEVAL:
-            inet["retrieval"][(name,)] = Held(comment=f"13.2 {architecture.ticket}")
-            continue
-        if architecture.mode.value == "observe":
-            inet["observed"][(name,)] = Held(comment=f"7.1.1 observe {architecture.ticket}")
-        if architecture.template is Template.VPN:
-            inet["vpn"][(name,)] = Held(comment=f"annex-3 {architecture.ticket}")
-        if architecture.template is Template.DEVELOPMENT:
-            note = Held(comment=f"annex-2 {architecture.ticket}")
-            inet["development"][(name,)] = note
-            for v, pairs in (
-                ("4", architecture.own_sources.v4.pairs),
-                ("6", architecture.own_sources.v6.pairs),
-            ):
-                for first, last in pairs:
-                    inet[f"own_sources{v}"][((name, name), (first, last))] = note
-
-
 def put_shares(contents: Contents, state: EdgeState) -> None:
-    """Fill the maps from port to traffic class (clause 7.7)."""
+    """Fill the maps from port to traffic class (clause 7.7), which also count every routed port's traffic.
+
+    Only outer ports have a class: inside, what a client does to itself is no one's concern.
+    """
     walled = walled_architectures(state)
     numbers = {share.client: share.number for share in state.shares}
     for port in state.ports:
-        if port.is_started and port.link is Link.ROUTED and is_outer(port, walled):
-            priority = 1 << 16 | numbers[port.client]
-            held = Held(data=priority, comment=f"7.7 {port.client}")
+        if port.is_started and port.link is Link.ROUTED:
+            priority = 1 << 16 | numbers[port.client] if is_outer(port, walled) else 0
+            held = Held(data=priority, comment=f"7.7 {port.client} {port.server}")
             contents["inet", "class_up"][(port.interface,)] = held
             contents["inet", "class_down"][(port.interface,)] = held

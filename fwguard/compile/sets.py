@@ -151,7 +151,6 @@ _FLOW6: Final = (F.IIF, F.V6_TARGET, F.PROTOCOL, F.SPORT, F.DPORT)
 
 _INET: Final = (
     # who is where
-    SetSpec(family="inet", name="uplinks", key=(F.IIF,)),
     SetSpec(family="inet", name="ports", key=(F.IIF,)),
     SetSpec(family="inet", name="servers", key=(F.OIF,)),  # inner ones: what detectors see
     SetSpec(family="inet", name="arriving", key=(F.IIF,), data=F.VERDICT),
@@ -184,24 +183,20 @@ _INET: Final = (
     SetSpec(family="inet", name="ranged6", key=(F.V6_TARGET,), data=F.VERDICT),
     SetSpec(family="inet", name="monitoring4", key=(F.V4_SOURCE,), is_interval=True),
     SetSpec(family="inet", name="monitoring6", key=(F.V6_SOURCE,), is_interval=True),
-    SetSpec(family="inet", name="development", key=(F.OIF,)),
     SetSpec(family="inet", name="own_sources4", key=(F.OIF, F.V4_SOURCE), is_interval=True),
     SetSpec(family="inet", name="own_sources6", key=(F.OIF, F.V6_SOURCE), is_interval=True),
-    SetSpec(family="inet", name="retrieval", key=(F.IIF,)),
-    SetSpec(family="inet", name="vpn", key=(F.IIF,)),
     SetSpec(family="inet", name="observed", key=(F.OIF,)),
     # what is cut besides ports
     SetSpec(family="inet", name="cut_local_v4", key=(F.V4_SOURCE,), is_local=True),
     SetSpec(family="inet", name="cut_local_v6", key=(F.V6_SOURCE,), is_local=True),
     SetSpec(family="inet", name="cut_ordered_v4", key=(F.V4_SOURCE,), has_timeout=True),
     SetSpec(family="inet", name="cut_ordered_v6", key=(F.V6_SOURCE,), has_timeout=True),
+    SetSpec(family="inet", name="cut_local_some", key=(F.IIF,), is_local=True),  # ports of the next three
     SetSpec(family="inet", name="cut_local_flow4", key=_FLOW4, is_local=True, has_timeout=True),
     SetSpec(family="inet", name="cut_local_flow6", key=_FLOW6, is_local=True, has_timeout=True),
     SetSpec(family="inet", name="cut_local_service", key=(F.IIF, F.PROTOCOL, F.DPORT), is_local=True),
     SetSpec(family="inet", name="cut_ordered_service", key=(F.IIF, F.PROTOCOL, F.DPORT), has_timeout=True),
     # what is shared fairly, and counted
-    SetSpec(family="inet", name="class_up", key=(F.IIF,), data=F.PRIORITY),
-    SetSpec(family="inet", name="class_down", key=(F.OIF,), data=F.PRIORITY),
-    SetSpec(family="inet", name="sent", key=(F.IIF,), has_counter=True),
-    SetSpec(family="inet", name="received", key=(F.OIF,), has_counter=True),
+    SetSpec(family="inet", name="class_up", key=(F.IIF,), data=F.PRIORITY, has_counter=True),  # sent
+    SetSpec(family="inet", name="class_down", key=(F.OIF,), data=F.PRIORITY, has_counter=True),  # received
 )  # fmt: skip

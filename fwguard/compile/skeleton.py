@@ -11,8 +11,17 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from fwguard.compile.cuts import COMBINATIONS, combination
-from fwguard.compile.guards import guard_chains
-from fwguard.compile.names import PASSAGE_MARK, RAW_PRIORITY, SHARDS, TABLE, WIDE, LogGroup, shard_chain
+from fwguard.compile.guards import PUBLIC, guard_chains
+from fwguard.compile.names import (
+    PASSAGE_MARK,
+    RAW_PRIORITY,
+    SHARDS,
+    TABLE,
+    VPN_MARK,
+    WIDE,
+    LogGroup,
+    shard_chain,
+)
 from fwguard.compile.sets import SetSpec
 from fwguard.model.controls import Controls, Passage
 
@@ -41,46 +50,36 @@ def _chains(controls: Controls) -> Iterator[tuple[str, list[str]]]:
         yield from cut_chains(name, passages, log)
     yield from guard_chains(log.refuse, spot)
     yield from _refusals(log)
+    yield from _cuts_of_some()
     yield from _destinations(log)
     yield from _sources(log, controls)
     if controls.watch.packets_most:
         yield from _copies(controls)
-    yield (
-        "prerouting",
-        [
-            f"type filter hook prerouting priority {RAW_PRIORITY}; policy accept;",
-            f'iifname @cut_local_port jump cut_{spot}_from comment "6.1 cut on the spot"',
-            'iifname vmap @cut_ordered_from comment "8 isolation ordered"',
-            'iifname vmap @arriving comment "4 who is behind the port"',
-        ],
-    )
+    prerouting = [
+        f"type filter hook prerouting priority {RAW_PRIORITY}; policy accept;",
+        'iifname vmap @arriving comment "4 who is behind the port"',
+    ]
+    yield "prerouting", prerouting
     yield "forward", _forward(controls, spot)
-    yield (
-        "input",
-        [
-            "type filter hook input priority filter; policy accept;",
-            'iifname @ports goto to_edge comment "7.1 nothing of the edge is for its ports"',
-        ],
-    )
-    yield (
-        "to_edge",
-        [
-            'ct state established,related accept comment "7.1 the edge asked"',
-            "icmp type echo-request limit rate 1000/second accept",
-            "icmpv6 type { echo-request, nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept",
-            'counter drop comment "7.1 to the edge itself"',
-        ],
-    )
-    yield (
-        "postrouting",
-        [
-            "type filter hook postrouting priority filter; policy accept;",
-            'iifname @sent comment "7.7 counted by element"',
-            'oifname @received comment "7.7 counted by element"',
-            'oifname @uplinks meta priority set iifname map @class_up comment "7.7 upload"',
-            'meta priority set oifname map @class_down comment "7.7 download"',
-        ],
-    )
+    received = [
+        "type filter hook input priority filter; policy accept;",
+        'iifname @ports goto to_edge comment "7.1 nothing of the edge is for its ports"',
+    ]
+    yield "input", received
+    to_edge = [
+        'ct state established,related accept comment "7.1 the edge asked"',
+        'icmp type echo-request limit rate 1000/second accept comment "7.1 echo"',
+        "icmpv6 type { echo-request, nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } "
+        'accept comment "7.1 echo, ND"',
+        'counter drop comment "7.1 to the edge itself"',
+    ]
+    yield "to_edge", to_edge
+    sent = [  # the maps count too, by element: what each port sent and received
+        "type filter hook postrouting priority filter; policy accept;",
+        'meta priority set iifname map @class_up comment "7.7 upload"',
+        'meta priority set oifname map @class_down comment "7.7 download"',
+    ]
+    yield "postrouting", sent
 
 
 class Logging:
@@ -137,68 +136,83 @@ def _refusals(log: Logging) -> Iterator[tuple[str, list[str]]]:
         yield name, log.refuse(why)
     for what in ("scan", "flood"):
         urgent = f'log prefix "7.1 {what}" group {LogGroup.URGENT} snaplen 128 queue-threshold 1'
-        yield (
-            f"cut_for_{what}",
-            [
-                f'add @cut_local_port {{ iifname }} {urgent} comment "7.1 {what}: cut on the spot"',
-                f'counter drop comment "7.1 {what}"',  # a rule of its own: it holds when the set is full
-            ],
-        )
+        rules = [
+            f'add @cut_local_port {{ iifname }} {urgent} comment "7.1 {what}: cut on the spot"',
+            f'counter drop comment "7.1 {what}"',  # a rule of its own: it holds when the set is full
+        ]
+        yield f"cut_for_{what}", rules
+
+
+def _cuts_of_some() -> Iterator[tuple[str, list[str]]]:
+    """Return what only the packets of ports with single flows or services cut go through."""
+    yield "suspended_from", _service_rules("iifname", ("dport", "sport"), "ordered")
+    yield "suspended_to", _service_rules("oifname", ("dport",), "ordered")
+    flows = [
+        f"iifname . {family} daddr . meta l4proto . th sport . th dport @cut_local_flow{v} goto cut_flow "
+        'comment "7.1 one flow"'
+        for family, v in (("ip", 4), ("ip6", 6))
+    ]
+    yield "some_from", flows + _service_rules("iifname", ("dport", "sport"), "local")
+    yield "some_to", _service_rules("oifname", ("dport",), "local")
+
+
+def _service_rules(port: str, ends: Iterable[str], who: str) -> list[str]:
+    return [
+        f'{port} . meta l4proto . th {end} @cut_{who}_service goto cut_service comment "8 one service"'
+        for end in ends
+    ]
 
 
 def _destinations(log: Logging) -> Iterator[tuple[str, list[str]]]:
+    inside = [
+        "meta l4proto . th dport @known_services oifname @servers "
+        "oifname . meta l4proto . th dport != @registered goto refuse_unregistered "
+        'comment "7.5 offered without registration"',
+        'accept comment "4 within one client"',
+    ]
+    yield "to_inside", inside
+    is_vpn = f"meta mark & {VPN_MARK:#x} == {VPN_MARK:#x}"
+    yield "passed_in", [log.connection(is_vpn, "annex-3 in"), 'accept comment "7.1.1 open"']
+    observed = [
+        log.connection("limit rate 1000/second", "7.1.1 observed"),
+        log.connection(is_vpn, "annex-3 in"),
+        'counter accept comment "7.1.1 observed: not open, passed"',
+    ]
+    yield "observed_in", observed
+    opened = [
+        f'{rule} comment "7.1.1"'
+        for family, v in (("ip", 4), ("ip6", 6))
+        for rule in (
+            f"{family} daddr . meta l4proto . th dport @open{v} goto passed_in",
+            f"{family} daddr . meta l4proto @open_whole{v} goto passed_in",
+            f"{family} daddr vmap @ranged{v}",
+        )
+    ]
+    yield "opened", [*opened, 'jump wide comment "7.1.1 ranges of addresses"']
+    monitoring = [
+        'ip saddr @monitoring4 accept comment "7.10 monitoring"',
+        'ip6 saddr @monitoring6 accept comment "7.10 monitoring"',
+    ]
+    outer = [
+        *monitoring,
+        'jump opened comment "7.1.1"',
+        'oifname @observed goto observed_in comment "7.1.1 mode observe"',
+        'goto refuse_closed comment "7.1.1"',
+    ]
+    yield "to_outer", outer
+    own = [
+        *monitoring,
+        'oifname . ip saddr @own_sources4 goto to_outer comment "annex-2 own source"',
+        'oifname . ip6 saddr @own_sources6 goto to_outer comment "annex-2 own source"',
+        'goto refuse_development comment "annex-2"',
+    ]
+    yield "to_development", own
     yield (
-        "to_inside",
-        [
-            "meta l4proto . th dport @known_services oifname @servers "
-            "oifname . meta l4proto . th dport != @registered goto refuse_unregistered "
-            'comment "7.5 offered without registration"',
-            'accept comment "4 within one client"',
-        ],
+        "to_vpn",
+        [f'meta mark set meta mark | {VPN_MARK:#x} goto to_outer comment "annex-3 logged where it passes"'],
     )
-    yield (
-        "development_only",
-        [
-            'oifname . ip saddr @own_sources4 return comment "annex-2 own source"',
-            'oifname . ip6 saddr @own_sources6 return comment "annex-2 own source"',
-            'goto refuse_development comment "annex-2"',
-        ],
-    )
-    yield (
-        "passed_in",
-        [
-            log.connection("oifname @vpn", "annex-3 in"),
-            'accept comment "7.1.1 open"',
-        ],
-    )
-    yield (
-        "observed_in",
-        [
-            log.connection("limit rate 1000/second", "7.1.1 observed"),
-            log.connection("oifname @vpn", "annex-3 in"),
-            'counter accept comment "7.1.1 observed: not open, passed"',
-        ],
-    )
-    yield (
-        "to_outer",
-        [
-            'ip saddr @monitoring4 accept comment "7.10 monitoring"',
-            'ip6 saddr @monitoring6 accept comment "7.10 monitoring"',
-            'oifname @development jump development_only comment "annex-2"',
-            *(
-                f'{rule} comment "7.1.1"'
-                for family, v in (("ip", 4), ("ip6", 6))
-                for rule in (
-                    f"{family} daddr . meta l4proto . th dport @open{v} goto passed_in",
-                    f"{family} daddr . meta l4proto @open_whole{v} goto passed_in",
-                    f"{family} daddr vmap @ranged{v}",
-                )
-            ),
-            'jump wide comment "7.1.1 ranges of addresses"',
-            'oifname @observed goto observed_in comment "7.1.1 mode observe"',
-            'goto refuse_closed comment "7.1.1"',
-        ],
-    )
+    leaving = [*monitoring, 'jump opened comment "13.2 the transfer"', 'goto refuse_retrieval comment "13.2"']
+    yield "to_leaving", leaving
 
 
 def _sources(log: Logging, controls: Controls) -> Iterator[tuple[str, list[str]]]:
@@ -237,20 +251,18 @@ def _sources(log: Logging, controls: Controls) -> Iterator[tuple[str, list[str]]
     )
     inside = 'ct zone . oifname @inside_of_zone goto to_inside comment "4 within one client"'
     nowhere = 'goto refuse_path comment "4"'
-    outward = [
-        'iifname @retrieval goto refuse_retrieval comment "13.2"',
-        'jump forbidden comment "7.4 7.5"',
-    ]
-    leave = [
-        log.connection("iifname @vpn", "annex-3 out"),
-        'oifname vmap @new_to comment "4 outside"',
-        nowhere,
-    ]
-    yield "from_server", ['jump forbidden comment "7.4 7.5"', 'jump intrusion comment "7.1"', inside, nowhere]
+    leave = ['oifname vmap @new_to comment "4 outside"', nowhere]
+    forbidden, intruding = 'jump forbidden comment "7.4 7.5"', 'jump intrusion comment "7.1"'
+    yield "from_server", [forbidden, intruding, inside, nowhere]
     yield "from_inside", [inside, nowhere]
-    yield "from_outer", [*outward, *leave]
-    yield "from_lone_server", [*outward, 'jump intrusion comment "7.1"', *leave]
-    yield "from_uplink", ['oifname vmap @new_to comment "4 outside"', nowhere]
+    for end, logged in (("", []), ("_vpn", [log.connection("meta nfproto { ipv4, ipv6 }", "annex-3 out")])):
+        yield f"from_outer{end}", [forbidden, *logged, *leave]
+        yield f"from_lone_server{end}", [forbidden, intruding, *logged, *leave]
+    forged = [
+        f'{family} saddr @public{v}{span} goto refuse_forged comment "4 ours do not come from outside"'
+        for family, v, span in PUBLIC
+    ]
+    yield "from_uplink", [*forged, *leave]
 
 
 def _copies(controls: Controls) -> Iterator[tuple[str, list[str]]]:
@@ -287,16 +299,8 @@ def _forward(controls: Controls, spot: str) -> list[str]:
         f'oifname @cut_local_port jump cut_{spot}_to comment "6.1 cut on the spot"',
         'oifname vmap @cut_ordered_to comment "8 isolation ordered"',
         f'meta mark & {PASSAGE_MARK:#x} == {PASSAGE_MARK:#x} accept comment "8 stays open by reason"',
-        *(
-            f"iifname . {family} daddr . meta l4proto . th sport . th dport @cut_local_flow{v} goto cut_flow "
-            'comment "7.1 one flow"'
-            for family, v in (("ip", 4), ("ip6", 6))
-        ),
-        *(
-            f'{port} . meta l4proto . th {end} @cut_{who}_service goto cut_service comment "8 one service"'
-            for who in ("local", "ordered")
-            for port, end in (("iifname", "dport"), ("iifname", "sport"), ("oifname", "dport"))
-        ),
+        'iifname @cut_local_some jump some_from comment "7.1 flows and services cut on the spot"',
+        'oifname @cut_local_some jump some_to comment "7.1 flows and services cut on the spot"',
         *copies,
         'ct state vmap { established : accept, related : accept, invalid : drop } comment "5.1.2 what stands"',
         'iifname vmap @new_from comment "4 who begins"',

@@ -184,6 +184,7 @@ def test_one_flow_is_cut_alone(edge: EdgeJudge, version: int) -> None:
     edge.judge_frames([(named, ""), (other, "")])
     key = f'"{WEB}" . {named.target} . udp . {named.sport} . {named.dport}'
     edge.load(f"add element inet fwguard cut_local_flow{version} {{ {key} timeout 60s }}")
+    edge.load(f'add element inet fwguard cut_local_some {{ "{WEB}" }}')
     assert [False, True] == edge.judge_frames([(named, ""), (other, "")])
 
 
