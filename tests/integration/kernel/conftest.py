@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from fwguard.kernel.netlink import NetlinkSocket
+from fwguard.kernel.nf_tables import kernel_release
 from fwguard.lab import namespaces
 
 EDGE4, PEER4, EDGE6, PEER6 = "10.9.0.1", "10.9.0.2", "fd09::1", "fd09::2"
 PORT = "port0"
+HAS_OWNED_TABLES = kernel_release() >= (6, 9)  # by the kernel's version, not by the code under test
 
 
 @dataclass
@@ -63,6 +65,12 @@ class Wire:
         for netlink in self.netlinks:
             netlink.close()
         namespaces.remove((self.edge, self.peer))
+
+
+@pytest.fixture
+def has_owned_tables() -> bool:
+    """Whether this machine's kernel has tables with owner and persist flags."""
+    return HAS_OWNED_TABLES
 
 
 @pytest.fixture
