@@ -58,7 +58,7 @@ def list_firewalls(as_json: bool) -> None:
 @click.option("--platform", type=click.Choice([it.value for it in Platform]), required=True)
 @click.option("--transport", type=click.Choice([it.value for it in Transport]), required=True)
 @click.option("--address", required=True, help="On the management network.")
-@click.option("--port", type=click.IntRange(1, 65535), default=None, help="22 for ssh, 830 for netconf.")
+@click.option("--port", type=click.IntRange(1, 65535), default=None, help="830 for netconf, else 22.")
 @click.option("--username", default="root", show_default=True)
 @click.option("--public", multiple=True, help="A public address of its services; may stand several times.")
 @click.option("--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)

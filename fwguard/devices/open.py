@@ -15,6 +15,7 @@ DEVICES: Final[Mapping[Transport, str]] = {
     Transport.SSH: "fwguard.devices.ssh:SshDevice",
     Transport.NETCONF: "fwguard.devices.netconf:NetconfDevice",
     Transport.COMMAND_LINE: "fwguard.devices.command_line.device:CommandLineDevice",
+    Transport.CONFIG_XML: "fwguard.devices.config_xml:ConfigXmlDevice",
 }
 WATCHERS: Final[Mapping[Transport, str]] = {
     Transport.SSH: "fwguard.devices.ssh_watcher:SshWatcher",

@@ -66,6 +66,8 @@ PLATFORMS: Final[Mapping[Platform, SnapshotReader]] = Imported(
         Platform.VYOS: "fwguard.dialects.one_language:VYOS",
         Platform.JUNOS: "fwguard.dialects.one_language:JUNOS",
         Platform.PANOS: "fwguard.dialects.one_language:PANOS",
+        Platform.PFSENSE: "fwguard.dialects.one_language:PFSENSE",
+        Platform.OPNSENSE: "fwguard.dialects.one_language:OPNSENSE",
         Platform.FRR: "fwguard.dialects.one_language:FRR",
     }
 )

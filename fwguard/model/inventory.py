@@ -39,6 +39,7 @@ class Transport(StrEnum):
     SSH = "ssh"
     NETCONF = "netconf"
     COMMAND_LINE = "command-line"  # the platform's own, over SSH
+    CONFIG_XML = "config-xml"  # the one file of a pfSense or OPNsense, over SSH
 
 
 class Platform(StrEnum):
@@ -52,6 +53,8 @@ class Platform(StrEnum):
     VYOS = "vyos"
     JUNOS = "junos"
     PANOS = "panos"
+    PFSENSE = "pfsense"
+    OPNSENSE = "opnsense"
     FRR = "frr"  # the static routes of a firewall whose filter is another entry of the inventory
 
 
@@ -64,6 +67,8 @@ CARRIED_BY: Final[Mapping[Platform, Transport]] = {
     Platform.VYOS: Transport.COMMAND_LINE,
     Platform.JUNOS: Transport.COMMAND_LINE,
     Platform.PANOS: Transport.COMMAND_LINE,
+    Platform.PFSENSE: Transport.CONFIG_XML,
+    Platform.OPNSENSE: Transport.CONFIG_XML,
     Platform.FRR: Transport.COMMAND_LINE,
 }
 

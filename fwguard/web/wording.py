@@ -118,6 +118,8 @@ NAMES: Final[Mapping[type[StrEnum], Mapping[StrEnum, Any]]] = {
         Platform.VYOS: "VyOS",
         Platform.JUNOS: "Junos",
         Platform.PANOS: "PAN-OS",
+        Platform.PFSENSE: "pfSense",
+        Platform.OPNSENSE: "OPNsense",
         Platform.FRR: _("FRR's static routes"),
     },
     ServiceKind: {

@@ -13,8 +13,9 @@ from fwguard.model.inventory import Firewall, Platform, Transport
 
 
 def test_every_transport_has_its_device_and_watcher() -> None:
-    """A new one is a line in each table; a command line streams nothing, and is polled."""
-    assert set(Transport) == set(DEVICES) == set(WATCHERS) | {Transport.COMMAND_LINE}
+    """A new one is a line in each table; a command line and a file stream nothing, and are polled."""
+    polled = {Transport.COMMAND_LINE, Transport.CONFIG_XML}
+    assert set(Transport) == set(DEVICES) == set(WATCHERS) | polled
 
 
 @pytest.mark.parametrize("name", [*DEVICES.values(), *WATCHERS.values()])
