@@ -194,6 +194,22 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         EN: "port {port} of {address} answered {count} times, and no approved opening covers it",
         FR: "le port {port} de {address} a répondu {count} fois, sans ouverture approuvée qui le couvre",
     },
+    "suricata": {
+        EN: "Suricata, rule {rule}, of {held_by}: “{said}”",
+        FR: "Suricata, règle {rule}, au sujet de {held_by} : « {said} »",
+    },
+    "crowdsec": {
+        EN: "CrowdSec ({origin}) lists the address of {held_by}: “{said}”",
+        FR: "CrowdSec ({origin}) signale l'adresse de {held_by} : « {said} »",
+    },
+    "abuse-report": {
+        EN: "complaint ({kind}) by {by} about {held_by}: “{said}”",
+        FR: "plainte ({kind}) de {by} au sujet de {held_by} : « {said} »",
+    },
+    "webhook": {
+        EN: "{by} reports of {held_by}: “{said}”",
+        FR: "{by} signale au sujet de {held_by} : « {said} »",
+    },
 }
 
 
