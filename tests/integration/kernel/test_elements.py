@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import threading
 import time
 from typing import Any
 
@@ -63,6 +64,26 @@ def test_a_hundred_thousand_elements_are_added_read_and_removed(sets: dict[str, 
     }
     sets["openings"].remove(elements)
     assert [] == sets["openings"].elements()
+
+
+def test_a_cut_gets_in_between_the_steps_of_a_load(sets: dict[str, NamedSet]) -> None:
+    """On the same socket, which owns the tables: it does not wait for the end of a hundred thousand."""
+    elements = [_opening(i) for i in range(100_000)]
+    ended: list[float] = []
+
+    def load() -> None:
+        assert 100_000 == sets["openings"].add_in_steps(elements)
+        ended.append(time.monotonic())
+
+    loading = threading.Thread(target=load)
+    loading.start()
+    cuts = []
+    for number in range(20):
+        sets["macs"].add([Element(k.ether(f"02:00:00:00:00:{number:02x}"))])
+        cuts.append(time.monotonic())
+    loading.join(60)
+    assert cuts[-1] < ended[0]
+    assert 100_000 == len(sets["openings"].elements())
 
 
 def test_nft_shows_what_was_added(wire: Any, sets: dict[str, NamedSet]) -> None:
