@@ -209,6 +209,11 @@ class Enforcer:
                 found += self._classes.differences()
             return tuple(found)
 
+    def class_differences(self) -> tuple[str, ...]:
+        """Return in words what traffic control holds otherwise. Raises ConflictError when a device vanished."""
+        with self._lock:
+            return self._classes.differences()
+
     def next_moment_s(self) -> int | None:
         """Return when the clock alone changes something, None for never."""
         now = self._now

@@ -24,8 +24,6 @@ from fwguard.kernel.elements import encode
 from fwguard.model.edge import EdgeState, Link
 
 OUR_TABLES: Final = tuple(n.Table(family, TABLE) for family in ("inet", "arp", "netdev", "bridge"))
-_DYNSET_TIMEOUT: Final = 6  # <linux/netfilter/nf_tables.h>, enum nft_dynset_attributes
-_NESTED: Final = frozenset((7, 10))  # NFTA_DYNSET_EXPR, NFTA_DYNSET_EXPRESSIONS
 _CLOSED: Final = "".join(
     f'table {family} {TABLE} {{\n\tchain forward {{\n\t\ttype filter hook forward priority filter; policy drop;\n'
     '\t\tcounter comment "closed: no state to enforce"\n\t}\n}\n'
@@ -47,47 +45,9 @@ class Structure:
         """
         text = "".join(_texts(compiled))
         if text != self._text:
-            made = scratch.compile_text(text)
-            self._made = scratch.Compiled(tuple(_repeatable(content) for content in made.contents))
+            self._made = scratch.compile_text(text)
             self._text = text
         return text, self._made
-
-
-def _repeatable(content: Content) -> Content:
-    """Leave out of `add @set` what the kernel shows and does not take: a timeout of 0 for a set without any.
-
-    Source: net/netfilter/nft_dynset.c, nft_dynset_dump and nft_dynset_init.
-    """
-    rules = {
-        chain: tuple(replace(rule, definition=_without_zero_timeout(rule.definition)) for rule in some)
-        for chain, some in content.rules.items()
-    }
-    return replace(content, rules=rules)
-
-
-def _without_zero_timeout(definition: bytes) -> bytes:
-    if b"dynset\0" not in definition:
-        return definition
-    parts = []
-    for kind, payload in a.walk(definition):
-        if kind == n.NFTA_RULE_EXPRESSIONS:
-            shown = [_expression(bytes(one)) for _, one in a.walk(payload)]
-            parts.append(a.nested(kind, *(a.nested(n.NFTA_LIST_ELEM, one) for one in shown)))
-        else:
-            parts.append(a.attribute(kind, payload))
-    return b"".join(parts)
-
-
-def _expression(expression: bytes) -> bytes:
-    parts = a.table_of(expression)
-    if a.read_text(parts[n.NFTA_EXPR_NAME]) != "dynset":
-        return expression
-    kept = [
-        a.attribute(kind | (a.NLA_F_NESTED if kind in _NESTED else 0), payload)
-        for kind, payload in a.walk(parts[n.NFTA_EXPR_DATA])
-        if kind != _DYNSET_TIMEOUT or any(payload)
-    ]
-    return a.text(n.NFTA_EXPR_NAME, "dynset") + a.nested(n.NFTA_EXPR_DATA, *kept)
 
 
 def closed() -> scratch.Compiled:
