@@ -17,7 +17,7 @@ from typing import ClassVar, Final
 
 from fwguard.dialects.config_tree import check_text
 from fwguard.dialects.unread import Notes
-from fwguard.errors import InputError
+from fwguard.errors import InputError, UnreadableError
 from fwguard.model.address import Family, parse_span, show_span
 from fwguard.model.change import Change, TextEdit
 from fwguard.model.policy import Policy, Route
@@ -37,6 +37,12 @@ _ITSELF: Final = re.compile(
     r"frr defaults |hostname |domainname |service |log |line vty|password |enable password |username |exit$"
     r"|no service |agentx$|debug |no debug |vrf \S+$|exit-vrf$"
 )
+# How any line at the margin of a running configuration may begin: without one, a text is another's.
+_OWN: Final = re.compile(
+    r"^(?:frr (?:version|defaults) |(?:no )?(?:ip|ipv6|service|debug) |hostname |domainname |interface |router "
+    r"|route-map |line vty|vrf |log |password |access-list |bgp |mpls |key chain |pbr-map |segment-routing"
+    r"|agentx$|Building configuration|Current configuration)", re.MULTILINE,
+)  # fmt: skip
 _ROUTE: Final = re.compile(r"(ip|ipv6) route (\S.*)")
 _KINDS: Final = {"null0": "blackhole", "blackhole": "blackhole", "reject": "unreachable"}
 _VALUES: Final = ("tag", "vrf", "table", "nexthop-vrf", "label", "color", "segments", "metric")
@@ -67,8 +73,10 @@ class Frr:
         return 60 if re.search(r"^(?:ip|ipv6) route [0-9a-f.:]+/\d+ ", head, re.MULTILINE) else 0
 
     def read(self, text: str) -> Policy:
-        """Return the static routes. Raises UnreadableError for what is no text, or too large."""
+        """Return the static routes. Raises UnreadableError for what is no text of FRR, or too large."""
         check_text(text, EXPECTED)
+        if text.strip(" \t\r\n!") and not _OWN.search(text):
+            raise UnreadableError("nothing that FRR says", line=1, expected=EXPECTED)
         notes = Notes(text)
         routes: list[Route] = []
         for line in _lines(text):

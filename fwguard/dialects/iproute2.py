@@ -216,7 +216,7 @@ def _address(number: int, text: str) -> str:
     try:
         return show_span(*parse_span(text))
     except InputError as error:
-        raise UnreadableError(str(error), line=number) from None
+        raise UnreadableError(f"address {text[:60]!r}", line=number, expected=error.expected) from None
 
 
 def _metric(number: int, text: str) -> int:

@@ -84,7 +84,7 @@ class _Reader:
         if not _NAME.fullmatch(name):
             raise UnreadableError(f"set name {name[:60]!r}", line=number, expected="at most 31 characters")
         if name in self.sets:
-            raise UnreadableError(f"set {name} is created twice", line=number)
+            raise UnreadableError(f"set {name} is created twice", line=number, expected="one create a set")
         return name
 
     @staticmethod
@@ -119,7 +119,9 @@ class _Reader:
 
     def _add(self, number: int, named: NamedSet | None, words: list[str]) -> None:
         if named is None or not words:
-            raise UnreadableError("a member of no set", line=number)
+            raise UnreadableError(
+                "a member of no set", line=number, expected="a set that is created above, and a value"
+            )
         values = tuple(words[0].split(","))
         if len(values) != len(TYPES[named.kind]) and named.kind not in ("bitmap:ip,mac",):
             raise UnreadableError(
@@ -129,7 +131,7 @@ class _Reader:
             )
         self.members += 1
         if self.members > MAX_MEMBERS:
-            raise UnreadableError(f"more than {MAX_MEMBERS} members", line=number)
+            raise UnreadableError("too many members", line=number, expected=f"at most {MAX_MEMBERS}")
         named.members.append(Member(values, "nomatch" in words[1:]))
         try:
             for dimension, value in zip(TYPES[named.kind], values, strict=False):
@@ -138,7 +140,9 @@ class _Reader:
                 elif dimension == "port":
                     service(value)
         except InputError as error:
-            raise UnreadableError(f"member {words[0][:60]!r} of {named.name}: {error}", line=number) from None
+            raise UnreadableError(
+                f"member {words[0][:60]!r} of {named.name}: {error}", line=number, expected=named.kind
+            ) from None
 
     def join_lists(self) -> None:
         for named in self.sets.values():

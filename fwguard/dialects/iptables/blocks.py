@@ -234,9 +234,13 @@ class _Splitter:
     def _add_chain(self, table: TableBlock, number: int, name: str, policy: str) -> None:
         known = table.chains.get(name)
         if known is not None and known.rules:
-            raise UnreadableError(f"chain {name} is declared after its rules", line=number)
+            raise UnreadableError(
+                f"chain {name} is declared after its rules", line=number, expected="its : line before them"
+            )
         if len(name) > MAX_CHAIN_NAME:
-            raise UnreadableError(f"a chain name of {len(name)} characters", line=number)
+            raise UnreadableError(
+                f"a chain name of {len(name)} characters", line=number, expected=f"at most {MAX_CHAIN_NAME}"
+            )
         built_in = name in BUILT_IN[table.name]
         if built_in and policy not in POLICIES:
             raise UnreadableError(f"policy {policy or '-'} of {name}", line=number, expected="ACCEPT or DROP")
@@ -279,7 +283,7 @@ class _Splitter:
             return
         self.rules += 1
         if self.rules > MAX_RULES:
-            raise UnreadableError(f"more than {MAX_RULES} rules", line=number)
+            raise UnreadableError("too many rules", line=number, expected=f"at most {MAX_RULES}")
         if verb == "-A":
             chain.rules.append(Command(number, words[2:], line))
             return

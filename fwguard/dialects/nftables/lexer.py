@@ -119,7 +119,9 @@ def tokens_of(source: Source) -> list[Token]:
                 )
         elif word == "}":
             if not opened:
-                raise UnreadableError("a } that closes nothing", line=source.line(start))
+                raise UnreadableError(
+                    "a } that closes nothing", line=source.line(start), expected="a { before it"
+                )
             opened.pop()
         out.append(new(Token, (word, _KINDS[group], start, at)))
     if at != len(text):
