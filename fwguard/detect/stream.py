@@ -41,7 +41,7 @@ class Stream:
             self.next_seq = seq
         ahead = (seq - self.next_seq) & _MASK
         if ahead and not self._place(seq, data, ahead):
-            return False
+            return self._prepended(seq, data, ahead)
         if ahead:
             back = _MASK + 1 - ahead
             data, length = data[back:], length - back
@@ -55,17 +55,22 @@ class Stream:
         """Return whether a segment that is not the next one still brings bytes at the end."""
         if ahead >= _HALF:
             back = _MASK + 1 - ahead
-            if back < len(data):
-                return True
-            start = self.next_seq - len(self.head)
-            if not self.anchored and (seq + len(data) - start) & _MASK == 0 and not self.torn:
-                # The first segment that was seen was not the first: this one stands before it.
-                self.head[:0] = data[: max(0, self.limit_bytes - len(self.head))]
-            return False
+            return back < len(data)
         if ahead < WINDOW_BYTES and len(self.late) < MAX_LATE and not self.torn:
             self.late.append((seq, data[: self.limit_bytes]))
             self.held += min(len(data), self.limit_bytes)
         return False
+
+    def _prepended(self, seq: int, data: bytes, ahead: int) -> bool:
+        """Put a segment before the first one that was seen, where no SYN said which was first."""
+        start = self.next_seq - len(self.head)
+        if self.anchored or self.torn or ahead < _HALF or (seq + len(data) - start) & _MASK:
+            return False
+        room = self.limit_bytes - len(self.head)
+        data = data[-room:] if room > 0 else b""
+        self.head[:0] = data
+        self.held += len(data)
+        return bool(data)
 
     def _append(self, data: bytes, length: int) -> bool:
         room = self.limit_bytes - len(self.head)
