@@ -18,7 +18,7 @@ from fwguard.flows.guard import order_restore
 from fwguard.flows.house import House
 from fwguard.flows.names import server_names
 from fwguard.model.case import CaseKind
-from fwguard.model.inventory import Firewall, Language, OnDrift, Platform, Transport
+from fwguard.model.inventory import CARRIED_BY, Firewall, Language, OnDrift, Platform, Transport
 from fwguard.model.policy import Policy
 from fwguard.model.policy_json import policy_to_json
 from fwguard.model.snapshot import Snapshot
@@ -56,7 +56,7 @@ def list_firewalls(as_json: bool) -> None:
 @click.argument("name")
 @click.option("--client", required=True, help="The client it belongs to.")
 @click.option("--platform", type=click.Choice([it.value for it in Platform]), required=True)
-@click.option("--transport", type=click.Choice([it.value for it in Transport]), required=True)
+@click.option("--transport", type=click.Choice([it.value for it in Transport]), help="Told by the platform.")
 @click.option("--address", required=True, help="On the management network.")
 @click.option("--port", type=click.IntRange(1, 65535), default=None, help="830 for netconf, else 22.")
 @click.option("--username", default="root", show_default=True)
@@ -70,17 +70,19 @@ def add(name: str, key: Path, host_key: str, port: int | None, **given: Any) -> 
     """Register a firewall, and pin its host key.
 
     \b
-    Example: fwguard firewall add fw-acme --client acme --platform linux --transport ssh \\
+    Example: fwguard firewall add fw-acme --client acme --platform linux \\
                  --address 172.30.1.1 --key operator_ed25519
     """
-    port = port or (830 if given["transport"] == "netconf" else 22)
+    platform = Platform(given["platform"])
+    transport = Transport(given["transport"] or CARRIED_BY[platform])
+    port = port or (830 if transport is Transport.NETCONF else 22)
     if not host_key:
         host_key = fetch_host_key(given["address"], port)
         click.echo(f"{name} shows {host_key}", err=True)
         click.confirm("Is this the key of the firewall itself?", abort=True, err=True)
     firewall = Firewall(
-        name=name, client=given["client"], platform=Platform(given["platform"]),
-        transport=Transport(given["transport"]), address=given["address"], port=port,
+        name=name, client=given["client"], platform=platform,
+        transport=transport, address=given["address"], port=port,
         username=given["username"], public=given["public"], on_drift=OnDrift(given["on_drift"]),
     )  # fmt: skip
     with house_here() as house, house.store.session() as session:

@@ -23,6 +23,7 @@ from fwguard.lab.routing_firewall import USER, routing_box
 from fwguard.model.inventory import Firewall, Platform, Transport
 
 T = TypeVar("T")
+ZEBRA: Final = "/usr/lib/frr/zebra"
 READY_S: Final = 30.0
 ROUTES: Final = ("ip route 10.80.0.0/16 10.20.0.9", "ipv6 route fd80::/64 fd20::9")
 
@@ -91,6 +92,8 @@ class RoutingSite:
 @contextmanager
 def alone(directory: Path) -> Iterator[RoutingSite]:
     """Yield a firewall that is up with ROUTES; all is gone afterwards. Raises DeviceError."""
+    if not Path(ZEBRA).exists():
+        raise DeviceError(f"{ZEBRA} is missing: `apt-get install frr` or `make setup`")
     run = f"rt{secrets.token_hex(3)}"
     hosts = [f"fwg-{run}-{host}" for host in ("fw", "inside", "controller")]
     child: subprocess.Popen[bytes] | None = None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ import pytest
 from fwguard.config import Settings, make_secret_key
 from fwguard.devices.open import open_device
 from fwguard.devices.sessions import Sessions
+from fwguard.dialects.frr import FRR
 from fwguard.flows import guard, reviewing
 from fwguard.flows.asking import ask_baseline
 from fwguard.flows.deciding import approve
@@ -16,6 +21,8 @@ from fwguard.flows.house import House, NoWork, read_rulebook
 from fwguard.lab.routing_alone import RoutingSite
 from fwguard.model.case import CaseState
 from fwguard.model.inventory import Client, Contact, Language
+from fwguard.model.snapshot import Snapshot
+from fwguard.model.warrant import Warrant
 from fwguard.store import Store
 from fwguard.store.cases import CaseRow
 from fwguard.store.inventory import add_firewall, set_device_secret
@@ -26,6 +33,18 @@ from fwguard.store.vault import Vault
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("command-line")]
 ROOT = Path(__file__).parents[3]
+
+
+# A process that writes, and is dead before it can confirm or take back.
+DIES = """\
+import os, pickle, sys
+from fwguard.devices.command_line.device import CommandLineDevice
+from fwguard.model.snapshot import Snapshot
+endpoint, before, after, warrant = pickle.load(sys.stdin.buffer)
+device = CommandLineDevice(endpoint)
+device.apply(Snapshot(before), Snapshot(after), warrant=warrant, confirm_s=60)
+os._exit(9)
+"""
 
 
 class Scene:
@@ -111,4 +130,26 @@ def test_a_boot_file_alone_is_drift_too(site: RoutingSite, tmp_path: Path) -> No
     with scene.house.store.reading() as session:
         (case,) = session.query(CaseRow).all()
         assert case.state is CaseState.CLOSED
+    scene.house.sessions.close()
+
+
+def test_a_write_of_a_dead_process_is_undone_by_the_next_look(
+    site: RoutingSite, tmp_path: Path, warrant_for: Callable[[Snapshot, Snapshot], Warrant]
+) -> None:
+    """FRR has no timer of its own, and ours died with its process: what stands there was never approved."""
+    scene = Scene(site, tmp_path)
+    scene.approve()
+    before = site.connect().read()
+    text = before.get("running").replace("!\nend\n", "ip route 10.70.0.0/16 10.20.0.9\n!\nend\n")
+    after = Snapshot(dict.fromkeys(before.parts, text))
+    what = (site.endpoint, dict(before.parts), dict(after.parts), warrant_for(before, after))
+    died = subprocess.run(
+        ["ip", "netns", "exec", site.netns("controller"), sys.executable, "-c", DIES],
+        input=pickle.dumps(what), timeout=60, check=False,
+    )  # fmt: skip
+    assert 9 == died.returncode
+    assert site.kernel_gets("10.70.0.0/16")
+    scene.look()
+    assert site.kernel_loses("10.70.0.0/16")
+    assert FRR.canonical(before.get("startup")) == FRR.canonical(site.connect().read().get("startup"))
     scene.house.sessions.close()
