@@ -18,16 +18,14 @@ from fwguard.model.registration import RegistrationEvent
 from fwguard.store.addresses import (
     Ending,
     HoldingRow,
-    Machine,
     holdings_ending,
     holdings_of,
     machine_named,
-    machines_by_name,
-    subject_of,
+    subjects_by_name,
     unadopted,
 )
 from fwguard.store.machine_states import (
-    MachineStateRow,
+    Known,
     set_state,
     states_by_subject,
     states_off_with_addresses,
@@ -90,23 +88,26 @@ def report(session: Session, house: House, seen: Iterable[Sighting], *, source: 
     now = house.clock()
     return sum(
         set_state(
-            session, machine, one.state, since=one.since or now, source=source, actor="system",
-            why=f"as {source} says", at=now,
+            session, machine_named(session, subject), one.state, since=one.since or now, source=source,
+            actor="system", why=f"as {source} says", at=now,
         )
-        for machine, one in _news(session, house, seen, source)
+        for subject, one in _news(session, house, seen, source)
     )  # fmt: skip
 
 
 def _news(
     session: Session, house: House, seen: Iterable[Sighting], source: str
-) -> list[tuple[Machine, Sighting]]:
-    """Return what a source says that is not known yet. Cost: a few queries, however many servers."""
+) -> list[tuple[str, Sighting]]:
+    """Return what a source says that is not known yet, by how the log names the server.
+
+    Cost: three queries, however many servers.
+    """
     sightings = {one.name: one for one in seen}
-    machines, states = machines_by_name(session), states_by_subject(session)
+    subjects, states = subjects_by_name(session), states_by_subject(session)
     ours = [
-        row.machine.name
-        for row in states.values()
-        if row.source == source and row.state is not MachineState.DELETED
+        subject.partition(":")[2]
+        for subject, known in states.items()
+        if known.source == source and known.state is not MachineState.DELETED
     ]
     if ours and not sightings:
         raise PartialReadingError(
@@ -115,30 +116,29 @@ def _news(
         )
     for name in ours:
         sightings.setdefault(name, Sighting(name=name, state=MachineState.DELETED))
-    news: list[tuple[Machine, Sighting]] = []
+    news: list[tuple[str, Sighting]] = []
     for name, one in sightings.items():
-        machine = machines.get(name)
-        if machine is None:
+        if (subject := subjects.get(name)) is None:
             continue
-        row = states.get(subject_of(machine))
         _must_be_past(one, house.clock())
-        moved = row is not None and one.state is MachineState.RUNNING and row.source != source
-        if row is None or moved or (row.state is not one.state and _is_believed(row, one, source, house)):
-            news.append((machine, one))
+        if (known := states.get(subject)) is None or _is_news(known, one, source, house):
+            news.append((subject, one))
     return news
 
 
-def _is_believed(row: MachineStateRow, one: Sighting, source: str, house: House) -> bool:
-    """Tell whether a source is believed about a server that another spoke of last.
+def _is_news(known: Known, one: Sighting, source: str, house: House) -> bool:
+    """Tell whether what a source says of a server is new, and to be believed.
 
     A server runs where it runs: that it is off somewhere else, or off in another way than a person said,
     is no news.
     """
-    if row.source == source or one.state is MachineState.RUNNING:
-        return True
-    if row.source == STAFF:
-        return row.state is MachineState.RUNNING
-    return row.source not in house.settings.hypervisors
+    if one.state is MachineState.RUNNING:
+        return known.state is not MachineState.RUNNING or known.source != source
+    if known.state is one.state:
+        return False
+    if known.source == STAFF:
+        return known.state is MachineState.RUNNING
+    return known.source == source or known.source not in house.settings.hypervisors
 
 
 def declare(session: Session, house: House, sighting: Sighting, *, user: UserRow, why: str) -> bool:

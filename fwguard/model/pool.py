@@ -68,11 +68,6 @@ class Pool:
             return Intervals(((first, last),))
         return Intervals(((first + 1, last - (self.version == 4)),))
 
-    def contains(self, version: int, number: int) -> bool:
-        """Tell whether an address lies in the prefix."""
-        first, last = self.span
-        return version == self.version and first <= number <= last
-
     def overlaps(self, other: Pool) -> bool:
         """Tell whether two pools share an address."""
         (first, last), (other_first, other_last) = self.span, other.span

@@ -127,12 +127,12 @@ def machine_named(session: Session, name: str) -> Machine:
     return found[0]
 
 
-def machines_by_name(session: Session) -> dict[str, Machine]:
-    """Return every server and firewall by a name that only one of them has."""
-    found: dict[str, Machine] = {row.name: row for row in session.scalars(select(ServerRow))}
-    for row in session.scalars(select(FirewallRow)):
-        if found.pop(row.name, None) is None:
-            found[row.name] = row
+def subjects_by_name(session: Session) -> dict[str, str]:
+    """Return how the log names each server and firewall, by a name that only one of them has."""
+    found = {name: f"server:{name}" for name in session.scalars(select(ServerRow.name))}
+    for name in session.scalars(select(FirewallRow.name)):
+        if found.pop(name, None) is None:
+            found[name] = f"firewall:{name}"
     return found
 
 
@@ -292,7 +292,7 @@ def unadopted(session: Session, pool: PoolRow) -> dict[str, list[Machine]]:
 
 def _of_inventory(session: Session, pool: PoolRow) -> list[tuple[int, str]]:
     """Return number and text of the single addresses of a pool that servers and firewalls are noted with."""
-    value = pool.value()
+    first, last = pool.value().span
     found = []
     for column, version in (
         (ServerAddressRow.address, ServerAddressRow.version),
@@ -300,7 +300,7 @@ def _of_inventory(session: Session, pool: PoolRow) -> list[tuple[int, str]]:
     ):
         for address in session.scalars(select(column).where(version == pool.version)):
             _, low, high = parse_span(address)
-            if low == high and value.contains(pool.version, low):
+            if low == high and first <= low <= last:
                 found.append((low, address))
     return found
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, or_, select
-from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from fwguard.model.machine_state import MachineState
 from fwguard.store.addresses import HoldingRow, Machine, subject_of
@@ -97,9 +98,29 @@ def states_off_with_addresses(session: Session) -> list[MachineStateRow]:
     return list(session.scalars(query.order_by(MachineStateRow.id)))
 
 
-def states_by_subject(session: Session) -> dict[str, MachineStateRow]:
-    """Return every state by how the log names its server ("server:web1")."""
-    query = select(MachineStateRow).options(
-        joinedload(MachineStateRow.server), joinedload(MachineStateRow.firewall)
-    )
-    return {subject_of(row.machine): row for row in session.scalars(query)}
+class Known(NamedTuple):
+    """What is known of one server: its state, since when, and who says so."""
+
+    state: MachineState
+    since: datetime
+    off_since: datetime | None
+    source: str
+
+
+def states_by_subject(session: Session) -> dict[str, Known]:
+    """Return every state by how the log names its server ("server:web1"). Cost: one query, however many."""
+    rows = session.execute(
+        select(
+            ServerRow.name, FirewallRow.name, MachineStateRow.state, MachineStateRow.since,
+            MachineStateRow.off_since, MachineStateRow.source,
+        )
+        .select_from(MachineStateRow)
+        .outerjoin(ServerRow, MachineStateRow.server_id == ServerRow.id)
+        .outerjoin(FirewallRow, MachineStateRow.firewall_id == FirewallRow.id)
+    )  # fmt: skip
+    return {
+        f"server:{server}" if server is not None else f"firewall:{firewall}": Known(
+            state, since, off_since, source
+        )
+        for server, firewall, state, since, off_since, source in rows
+    }

@@ -19,7 +19,7 @@ from fwguard.flows.address import past_moment, who_had
 from fwguard.model.machine_state import release_due
 from fwguard.model.pool import parse_one
 from fwguard.store.addresses import HoldingRow, history_of, subject_of, used_in
-from fwguard.store.machine_states import MachineStateRow, states_by_subject
+from fwguard.store.machine_states import Known, states_by_subject
 from fwguard.store.pools import PoolRow, pools
 from fwguard.web.people import names_of_actors
 from fwguard.web.sessions import reading
@@ -141,7 +141,7 @@ def _moment(text: str, now: datetime) -> datetime:
     return past_moment((given if given.tzinfo else given.replace(tzinfo=PARIS)).isoformat(), now)
 
 
-def _leaving(row: HoldingRow, states: Mapping[str, MachineStateRow]) -> datetime | None:
+def _leaving(row: HoldingRow, states: Mapping[str, Known]) -> datetime | None:
     """Return when an address goes by itself: after an overlap, or since its server is out of service."""
     state = states.get(row.holder)
     due = None
