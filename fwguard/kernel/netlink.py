@@ -34,6 +34,7 @@ from fwguard.kernel.messages import (
     unpack,
 )
 from fwguard.kernel.namespaces import inside
+from fwguard.kernel.refusals import error_for
 
 NETLINK_ROUTE, NETLINK_NETFILTER = 0, 12
 SOL_NETLINK: Final = 270
@@ -265,7 +266,11 @@ class NetlinkSocket:
     def _send(self, data: bytes) -> None:
         self._grow(len(data) + 4096)
         self._socket.settimeout(self.answer_s)
-        self._socket.sendto(data, (0, 0))
+        try:
+            self._socket.sendto(data, (0, 0))
+        except OSError as error:
+            # Nothing was taken: a request that is refused here never reached its subsystem.
+            raise error_for(error.errno or errno.ETIMEDOUT, f"sending {len(data)} bytes") from None
 
     def _grow(self, size: int) -> None:
         # netlink_sendmsg refuses with EMSGSIZE what exceeds the send buffer; a batch must be one message.

@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from fwguard.errors import ConflictError, DeviceError, PartialReadingError, PreimageMovedError
@@ -103,7 +104,9 @@ def differences(
             found.append(f"table {content.table} is missing")
             continue
         kept = _kept(content, keep)
-        there = read_content(socket, content.table, without=kept)
+        there = tables.steadily(
+            socket, content.table, partial(read_content, socket, content.table, without=kept)
+        )
         found += (f"table {content.table}: {words}" for words in _differences(there, content, kept, leave))
     return tuple(found)
 

@@ -26,6 +26,7 @@ from fwguard.kernel.messages import (
 )
 from fwguard.kernel.netlink import NetlinkSocket
 from fwguard.kernel.refusals import error_for, numbers, raise_refused
+from fwguard.kernel.tables import steadily
 
 UPDATES_TIMEOUTS_FROM: Final = (6, 12)  # Linux: adding an element again changes its timeout in place
 _TRIES: Final = 3
@@ -119,7 +120,7 @@ class NamedSet:
             NFNL_SUBSYS_NFTABLES, n.NFT_MSG_GETSETELEM, self.table.number, head, what=f"listing {self.where}"
         )
         try:
-            found = self.socket.dump(request, _elements_of)
+            found = steadily(self.socket, self.table, lambda: self.socket.dump(request, _elements_of))
         except OSError as error:
             raise error_for(error.errno or errno.EIO, self.where) from None
         return [element for some in found for element in some]

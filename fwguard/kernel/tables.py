@@ -10,13 +10,15 @@ Source: net/netfilter/nf_tables_api.c, nf_tables_newtable, nf_tables_updtable, n
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, TypeVar
 
-from fwguard.errors import ConflictError, NotAllowedError
+from fwguard.errors import ConflictError, NotAllowedError, PartialReadingError
 from fwguard.kernel import attributes as a
 from fwguard.kernel import nf_tables as n
+from fwguard.kernel.generation import generation
 from fwguard.kernel.messages import (
     NFNL_SUBSYS_NFTABLES,
     NLM_F_CREATE,
@@ -28,6 +30,8 @@ from fwguard.kernel.messages import (
 from fwguard.kernel.netlink import NetlinkSocket
 from fwguard.kernel.refusals import error_for, numbers, raise_refused
 
+T = TypeVar("T")
+_STEADY_TRIES: Final = 10
 OWNED: Final = n.NFT_TABLE_F_OWNER | n.NFT_TABLE_F_PERSIST
 
 
@@ -152,3 +156,26 @@ def removing(table: n.Table) -> Request:
     """Return the message that removes a table with all that it holds."""
     name = a.text(n.NFTA_TABLE_NAME, table.name)
     return netfilter(NFNL_SUBSYS_NFTABLES, n.NFT_MSG_DELTABLE, table.number, name, what=f"table {table}")
+
+
+def steadily(socket: NetlinkSocket, table: n.Table, read: Callable[[], T]) -> T:
+    """Return a reading of a table that nobody changed meanwhile.
+
+    The kernel continues a listing of elements by counting, and does not say when they changed in between: one
+    that is removed makes it leave out another. So a reading counts when the generation is the same before and
+    after it, or when nobody but this socket, which was busy reading, may change the table.
+
+    Raises:
+        PartialReadingError: others kept changing the ruleset.
+    """
+    for _ in range(_STEADY_TRIES):
+        before = generation(socket)
+        found = read()
+        if generation(socket) == before:
+            return found
+        state = state_of(socket, table)
+        if state is not None and state.owner == socket.port:
+            return found
+    raise PartialReadingError(
+        f"table {table}: the ruleset changed during each of {_STEADY_TRIES} readings; read later"
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import socket as plain_socket
 import threading
 import time
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fwguard.errors import CommitRefusedError, ConflictError
+from fwguard.errors import CommitRefusedError, ConflictError, InputError, PartialReadingError
 from fwguard.kernel import keys as k
 from fwguard.kernel.elements import Element, Verdict, plain_interval
 from fwguard.kernel.netlink import NetlinkSocket
@@ -84,6 +86,29 @@ def test_a_cut_gets_in_between_the_steps_of_a_load(sets: dict[str, NamedSet]) ->
     loading.join(60)
     assert cuts[-1] < ended[0]
     assert 100_000 == len(sets["openings"].elements())
+
+
+def test_a_listing_that_changes_underneath_is_whole_or_refused(wire: Any, sets: dict[str, NamedSet]) -> None:
+    """Refused when others never stop writing, since the kernel does not say what it left out."""
+    held = sets["openings"]
+    held.add([_opening(i) for i in range(20_000)])
+    other = NamedSet(wire.netlink(), TABLE, "macs")
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            other.add([Element(k.ether("02:00:00:00:00:01"))])
+            other.flush()
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    try:
+        with pytest.raises(PartialReadingError, match="changed during each"):
+            held.elements()
+    finally:
+        stop.set()
+        writing.join(10)
+    assert 20_000 == len(held.elements())
 
 
 def test_nft_shows_what_was_added(wire: Any, sets: dict[str, NamedSet]) -> None:
@@ -201,6 +226,17 @@ def test_refusals_say_where_and_why(sets: dict[str, NamedSet]) -> None:
     for kind, name, act in refused:
         with pytest.raises(kind, match=rf"set (inet|ip) edge \w+: .*{name}.*expected"):
             act()
+
+
+def test_a_batch_that_does_not_fit_is_refused_whole(sets: dict[str, NamedSet]) -> None:
+    """Someone made the send buffer small again: the size is named, nothing was sent, and smaller ones still go."""
+    held = sets["openings"]
+    with plain_socket.socket(fileno=os.dup(held.socket.fileno())) as same:
+        same.setsockopt(plain_socket.SOL_SOCKET, plain_socket.SO_SNDBUF, 4096)
+    with pytest.raises(InputError, match=r"sending \d+ bytes: .*EMSGSIZE.*split"):
+        held.add([_opening(i) for i in range(1000)])
+    held.add([_opening(1)])
+    assert [_opening(1).key] == [one.key for one in held.elements()]
 
 
 def test_answers_that_were_lost_are_no_success(wire: Any, sets: dict[str, NamedSet]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fwguard.errors import ConflictError, InputError, NotAllowedError
+from fwguard.errors import ConflictError, DeviceError, InputError, NotAllowedError
 from fwguard.kernel import keys as k
 from fwguard.kernel import tables
 from fwguard.kernel.elements import Element, Verdict
@@ -466,3 +466,9 @@ def test_without_the_right_it_is_said_which_is_missing() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert "NotAllowedError" in done.stderr
     assert "CAP_NET_ADMIN" in done.stderr
+
+
+def test_a_listing_of_what_is_not_there_is_an_error(wire: Any) -> None:
+    """Never an empty table."""
+    with pytest.raises(DeviceError, match="apply the ruleset again"):
+        listing(EDGE, netns=wire.edge)
