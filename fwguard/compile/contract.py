@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fwguard.errors import InputError
 from fwguard.model.address import AddressSet, parse_span
 from fwguard.model.controls import Mode, Passage
-from fwguard.model.edge import EdgeArchitecture, EdgePort, EdgeState, PortKind, Template
+from fwguard.model.edge import EdgeArchitecture, EdgePort, EdgeState, Link, PortKind, Template
 from fwguard.model.edge_checks import is_outer, walled_architectures
 from fwguard.model.edge_grants import EdgeIsolation, EdgeOpening, PassageRule, Scope
 from fwguard.model.inventory import Role
@@ -75,6 +75,7 @@ class Contract:
             self._arrives(packet, source, ether)
             or (None if egress else _no("4", "no-path", interface="-"))
             or self._is_cut(packet, source, target)
+            or self._bridged(source)
             or self._suspended(packet, source, target)
             or (
                 self._from_uplink(packet, egress)
@@ -150,6 +151,10 @@ class Contract:
             return back
         passage = away or back
         return _yes("8", "stays-open", passage=passage) if isinstance(passage, Passage) else None
+
+    def _bridged(self, source: EdgePort | None) -> Decision | None:
+        """Conntrack is refused on a bridge: there a true frame that nobody cut passes."""
+        return _yes("4", "bridged", server=source.server) if source and source.link is Link.BRIDGED else None
 
     def _suspended(self, packet: Packet, source: EdgePort | None, target: EdgePort | None) -> Decision | None:
         ends = [(source, packet.dport), (source, packet.sport), (target, packet.dport)]
@@ -241,7 +246,8 @@ class Contract:
             refused := self._unregistered(packet, target, "offered-unregistered")
         ):
             return refused
-        return _yes("4", "inside", client=source.client)
+        to_firewall = target.kind is PortKind.FIREWALL_IN
+        return _yes("4", "to-firewall" if to_firewall else "inside", client=source.client)
 
     def _to(self, packet: Packet, egress: str) -> Decision:
         """Towards a port that faces outside: Annex 2, clauses 7.1.1 and 13.2."""

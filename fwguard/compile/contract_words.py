@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from fwguard.compile.contract import Decision
+from fwguard.model.controls import Passage, Reason, ServiceKind
 from fwguard.model.inventory import Language
 
 FR, EN = Language.FR, Language.EN
@@ -61,6 +62,11 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         EN: "{server} offers {kind} (port {port}) without registration",
         FR: "{server} propose {kind} (port {port}) sans déclaration",
     },
+    "to-firewall": {EN: "towards the firewall of {client}", FR: "vers le pare-feu de {client}"},
+    "bridged": {
+        EN: "{server} is on a bridge, where identity and isolation are enforced",
+        FR: "{server} est sur un pont, où l'identité et l'isolement sont imposés",
+    },
     "inside": {EN: "within the network of {client}", FR: "dans le réseau de {client}"},
     "outward": {
         EN: "{server} may open connections outside",
@@ -83,6 +89,19 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
 }  # fmt: skip
 
 
+_FRENCH: Final[Mapping[str, str]] = {
+    Reason.DANGER: "danger", Reason.INTRUSION: "intrusion", Reason.SPAM: "pourriel", Reason.UPDATES: "mises à jour",
+    Reason.HACKED: "compromis", Reason.MAIL: "courriel", Reason.REGISTRATION: "déclaration",
+    Reason.LICENCE: "licence", Reason.ABUSE: "abus", Reason.CHECK: "contrôle", Reason.PAYMENT: "paiement",
+    Passage.CONSOLE: "console", Passage.REMEDIATION: "remédiation",
+    ServiceKind.IRC: "IRC", ServiceKind.PROXY: "un mandataire", ServiceKind.VIDEOCHAT: "la visioconférence",
+}  # fmt: skip
+_ENUMERATED: Final = ("reason", "passage", "kind")
+
+
 def why(decision: Decision, language: Language) -> str:
     """Say why in one sentence."""
-    return WORDS[decision.key][language].format(**dict(decision.facts))
+    facts = dict(decision.facts)
+    if language is FR:
+        facts |= {name: _FRENCH.get(facts[name], facts[name]) for name in _ENUMERATED if name in facts}
+    return WORDS[decision.key][language].format(**facts)

@@ -83,7 +83,8 @@ def _first(shaping: Shaping) -> Iterator[str]:
     link = shaping.link_bps
     for device in shaping.devices:
         yield f"qdisc replace dev {device} root handle 1: htb default {DEFAULT_CLASS:x} r2q 1000"
-        yield f"class replace dev {device} parent 1: classid 1:{_ROOT} htb rate {link}bit ceil {link}bit quantum 60000"
+        head = f"class replace dev {device} parent 1: classid 1:{_ROOT} htb rate {link}bit ceil {link}bit "
+        yield head + f"burst {_burst(link)}b cburst {_burst(link)}b quantum 60000"
         default = TrafficClass(number=DEFAULT_CLASS, rate_bps=max(1000, link // 100), ceil_bps=link)
         yield from _class(shaping, device, default)
         for one in shaping.classes:
@@ -101,10 +102,16 @@ def port_lines(port: str) -> Iterator[str]:
     )
 
 
+def _burst(rate_bps: int) -> int:
+    """Return what a class may send at once: 1 ms of its rate, two full frames at least."""
+    return max(3200, rate_bps // 8000)
+
+
 def _class(shaping: Shaping, device: str, one: TrafficClass) -> Iterator[str]:
     yield (
         f"class replace dev {device} parent 1:{_ROOT} classid 1:{one.number:x} htb rate {one.rate_bps}bit "
-        f"ceil {one.ceil_bps}bit quantum {shaping.quantum_bytes}"
+        f"ceil {one.ceil_bps}bit burst {_burst(one.rate_bps)}b cburst {_burst(one.ceil_bps)}b "
+        f"quantum {shaping.quantum_bytes}"
     )
     yield f"qdisc replace dev {device} parent 1:{one.number:x} bfifo limit {shaping.queue_bytes}"
 

@@ -194,8 +194,8 @@ def _destinations(log: Logging) -> Iterator[tuple[str, list[str]]]:
         'ip6 saddr @monitoring6 accept comment "7.10 monitoring"',
     ]
     outer = [
-        *monitoring,
         'jump opened comment "7.1.1"',
+        *monitoring,
         'oifname @observed goto observed_in comment "7.1.1 mode observe"',
         'goto refuse_closed comment "7.1.1"',
     ]
@@ -302,7 +302,8 @@ def _forward(controls: Controls, spot: str) -> list[str]:
         'iifname @cut_local_some jump some_from comment "7.1 flows and services cut on the spot"',
         'oifname @cut_local_some jump some_to comment "7.1 flows and services cut on the spot"',
         *copies,
-        'ct state vmap { established : accept, related : accept, invalid : drop } comment "5.1.2 what stands"',
+        'ct state established,related accept comment "5.1.2 what stands"',
+        'ct state invalid counter drop comment "7.1 of no connection"',
         'iifname vmap @new_from comment "4 who begins"',
         'counter comment "4 no port of ours"',
     ]
