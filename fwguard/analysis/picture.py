@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
@@ -17,16 +18,21 @@ from fwguard.model.policy import Hook, Policy
 MAX_EDGES: Final = 60
 _MAX_REGIONS: Final = 2_000
 _WIDTH: Final = 1000
-_ROW: Final = 34
 _TOP: Final = 84
-_LEFT_END: Final = 290
-_RIGHT_START: Final = 710
-_MOST_TEXT: Final = 40
+_ROW: Final = 26  # a source, or the name of a target
+_SERVICE: Final = 20  # a line below it for each service
+_GAP: Final = 12
+_LEFT: Final = 20
+_LEFT_WIDTH: Final = 300
+_RIGHT: Final = 640
+_RIGHT_WIDTH: Final = 340
+_LEFT_TEXT: Final = 37  # characters that fit, at 13 pixels
+_RIGHT_TEXT: Final = 42
 # Drawn on white whatever the page's colours; every pair of colours is above 4.5:1 (WCAG 2.1, 1.4.3).
 _STYLE: Final = (
-    "text{font:14px sans-serif;fill:#1b1b1b;paint-order:stroke;stroke:#ffffff;stroke-width:3px}"
+    "text{font:13px sans-serif;fill:#1b1b1b;paint-order:stroke;stroke:#ffffff;stroke-width:3px}"
     ".head{font-size:18px;font-weight:bold}.small{font-size:12px;"
-    "fill:#4a4a4a}.end{stroke-width:1;fill:#eef3f8;stroke:#4a6a8a}.sure{stroke:#1f5f99;fill:none;stroke-width:1.6}"
+    "fill:#4a4a4a}.name{font-weight:bold}.end{stroke-width:1;fill:#eef3f8;stroke:#4a6a8a}.sure{stroke:#1f5f99;fill:none;stroke-width:1.6}"
     ".maybe{stroke:#96510a;fill:none;stroke-width:1.6;stroke-dasharray:6 4}"
 )
 
@@ -45,26 +51,33 @@ def svg(policy: Policy, *, language: Language = Language.EN, name_of: NameOf | N
     At most MAX_EDGES lines, the widest first; how many more there are is written below.
     """
     edges, left_out = _edges(policy, language, name_of or (lambda _: None))
+    targets: dict[str, dict[str, None]] = {}
+    for edge in edges:
+        targets.setdefault(edge.target, {})[edge.service] = None
     sources = list(dict.fromkeys(edge.source for edge in edges))
-    targets = list(dict.fromkeys(edge.target for edge in edges))
-    rows = max(len(sources), len(targets), 1)
-    height = _TOP + rows * _ROW + 50
+    high = max(
+        len(sources) * (_ROW + _GAP), sum(_block(services) + _GAP for services in targets.values()), _ROW
+    )
+    height = _TOP + high + 40
     title = phrase("picture-title", language)
     described = phrase("picture-what", language, count=len(edges))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
-        f'aria-labelledby="title what" lang="{language.value}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" '
+        f'viewBox="0 0 {_WIDTH} {height}" role="img" aria-labelledby="title what" lang="{language.value}">',
         f'<title id="title">{escape(title)}</title><desc id="what">{escape(described)}</desc>',
         f"<style>{_STYLE}</style>",
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
         f'<text class="head" x="20" y="34">{escape(title)}</text>',
         f'<text class="small" x="20" y="58">{escape(described)}</text>',
     ]
-    left = _places(sources, rows)
-    right = _places(targets, rows)
-    parts += [_line(edge, left[edge.source], right[edge.target], language) for edge in edges]
-    parts += [_end(20, y, text) for text, y in left.items()]
-    parts += [_end(_RIGHT_START, y, text) for text, y in right.items()]
+    left = _spread(dict.fromkeys(sources, _ROW), high)
+    right = _spread({target: _block(services) for target, services in targets.items()}, high)
+    for edge in edges:
+        row = list(targets[edge.target]).index(edge.service)
+        end = right[edge.target] + _ROW + row * _SERVICE + _SERVICE // 2
+        parts.append(_line(edge, left[edge.source] + _ROW // 2, end, language))
+    parts += [_source(y, text) for text, y in left.items()]
+    parts += [_target(y, text, list(targets[text])) for text, y in right.items()]
     if not edges:
         parts.append(f'<text x="20" y="{_TOP + 20}">{escape(phrase("picture-nothing", language))}</text>')
     if left_out:
@@ -109,29 +122,47 @@ def _edge(box: Box, sure: bool, language: Language, name_of: NameOf) -> _Edge:
     return _Edge(source, target, say_service(box.protocol, box.dport, language), sure)
 
 
-def _places(texts: list[str], rows: int) -> dict[str, int]:
-    gap = rows * _ROW / max(1, len(texts))
-    return {text: round(_TOP + gap * (place + 0.5)) for place, text in enumerate(texts)}
+def _block(services: Sized) -> int:
+    """Return how high a target stands: its name, and a line for each service."""
+    return _ROW + len(services) * _SERVICE + 4
 
 
-def _end(x: int, y: int, text: str) -> str:
+def _spread(heights: Mapping[str, int], high: int) -> dict[str, int]:
+    """Return where each starts: in order, with the same room between."""
+    room = (high - sum(heights.values())) / max(1, len(heights))
+    places, y = {}, _TOP + room / 2
+    for text, own in heights.items():
+        places[text] = round(y)
+        y += own + room
+    return places
+
+
+def _source(y: int, text: str) -> str:
     return (
-        f'<g><title>{_xml(text)}</title><rect class="end" x="{x}" y="{y - 13}" width="270" height="26" '
-        f'rx="4"/><text x="{x + 10}" y="{y + 5}">{_xml(_cut(text, _MOST_TEXT - 6))}</text></g>'
+        f'<g><title>{_xml(text)}</title><rect class="end" x="{_LEFT}" y="{y}" width="{_LEFT_WIDTH}" '
+        f'height="{_ROW}" rx="4"/><text x="{_LEFT + 10}" y="{y + 18}">{_xml(_cut(text, _LEFT_TEXT))}</text></g>'
+    )
+
+
+def _target(y: int, text: str, services: list[str]) -> str:
+    rows = "".join(
+        f'<text class="small" x="{_RIGHT + 10}" y="{y + _ROW + row * _SERVICE + 14}"><title>{_xml(service)}</title>'
+        f"{_xml(_cut(service, _RIGHT_TEXT))}</text>"
+        for row, service in enumerate(services)
+    )
+    return (
+        f'<g><title>{_xml(text)}</title><rect class="end" x="{_RIGHT}" y="{y}" width="{_RIGHT_WIDTH}" '
+        f'height="{_block(services)}" rx="4"/>'
+        f'<text class="name" x="{_RIGHT + 10}" y="{y + 18}">{_xml(_cut(text, _RIGHT_TEXT - 6))}</text>{rows}</g>'
     )
 
 
 def _line(edge: _Edge, here: int, there: int, language: Language) -> str:
     key = "picture-edge" if edge.sure else "picture-maybe"
     said = phrase(key, language, source=edge.source, service=edge.service, target=edge.target)
-    middle = (_LEFT_END + _RIGHT_START) // 2
-    curve = f"M{_LEFT_END} {here}C{middle} {here} {middle} {there} {_RIGHT_START} {there}"
-    label_y = round(here * 0.25 + there * 0.75) - 4
-    return (
-        f'<g><title>{_xml(said)}</title><path class="{"sure" if edge.sure else "maybe"}" d="{curve}"/>'
-        f'<text class="small" x="{_RIGHT_START - 12}" y="{label_y}" text-anchor="end">'
-        f"{_xml(_cut(edge.service, 34))}</text></g>"
-    )
+    start, middle = _LEFT + _LEFT_WIDTH, (_LEFT + _LEFT_WIDTH + _RIGHT) // 2
+    curve = f"M{start} {here}C{middle} {here} {middle} {there} {_RIGHT} {there}"
+    return f'<g><title>{_xml(said)}</title><path class="{"sure" if edge.sure else "maybe"}" d="{curve}"/></g>'
 
 
 def _cut(text: str, most: int) -> str:
