@@ -13,7 +13,7 @@ from fwguard.analysis.program import Program, flatten
 from fwguard.analysis.promised import wider_than_said
 from fwguard.analysis.reach import Reach, RuleKey
 from fwguard.analysis.space import ALL_STATES, Dim, Space
-from fwguard.analysis.words import phrase
+from fwguard.analysis.words import by_lines, phrase
 from fwguard.model.address import Family
 from fwguard.model.change import Opening
 from fwguard.model.inventory import Language
@@ -97,8 +97,13 @@ def _programs(policy: Policy) -> Iterator[Program]:
 
 
 def _idle(policy: Policy, reach: Reach) -> Iterator[Finding]:
-    """Rules that never act, or act for nothing."""
+    """Rules that never act, or act for nothing.
+
+    A line that stands for several rules (one at each interface it names) is only accused if all of them are.
+    """
     entered = _entered(policy)
+    acting: set[int] = set()
+    accused: dict[int, Finding] = {}
     for key, chain in policy.chains.items():
         if key not in entered:
             if chain.rules and key not in policy.used_elsewhere and not _is_implied(chain.rules[0]):
@@ -112,8 +117,11 @@ def _idle(policy: Policy, reach: Reach) -> Iterator[Finding]:
             if _is_implied(rule):
                 continue
             finding = _idle_rule((key, place), rule, place + 1 == len(chain.rules), reach)
-            if finding is not None:
-                yield finding
+            if finding is None:
+                acting.add(rule.line)
+            elif rule.line not in accused or finding.kind is Kind.REDUNDANT:
+                accused[rule.line] = finding  # the mildest: one of the rules does see packets
+    yield from (finding for line, finding in accused.items() if line not in acting)
 
 
 def _is_implied(rule: Rule) -> bool:
@@ -145,7 +153,7 @@ def _idle_rule(key: RuleKey, rule: Rule, last: bool, reach: Reach) -> Finding | 
             kind=Kind.SHADOWED,
             line=rule.line,
             because=because,
-            reason=Reason.of("lint-shadowed", lines=_say(because)),
+            reason=Reason.of(by_lines("lint-shadowed", because), lines=_say(because)),
         )
     if rule.action in _IDLE or (rule.action is Action.RETURN and last):
         return None  # to return at the end of a chain is how people close one
@@ -157,7 +165,7 @@ def _idle_rule(key: RuleKey, rule: Rule, last: bool, reach: Reach) -> Finding | 
         kind=Kind.REDUNDANT,
         line=rule.line,
         because=because,
-        reason=Reason.of("lint-redundant", lines=_say(because)),
+        reason=Reason.of(by_lines("lint-redundant", because), lines=_say(because)),
     )
 
 

@@ -31,8 +31,10 @@ def assess(
     weighed.sort(key=lambda one: -one[0])
     why = [reason for points, reason in weighed if points]
     if found.already is Coverage.ALL:
-        lines = ", ".join(map(str, found.already_by)) or "–"
-        why.insert(0, Reason.of("already-open", lines=lines))
+        if found.already_by:
+            why.insert(0, Reason.of("already-open", lines=", ".join(map(str, found.already_by))))
+        else:
+            why.insert(0, Reason.of("already-open-by-none"))
     return Risk(risk_class=weights.class_of(score), score=score, why=tuple(why) or (Reason.of("narrow"),))
 
 

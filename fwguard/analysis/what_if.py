@@ -14,7 +14,7 @@ from fwguard.analysis.exposure import is_public, outside_interfaces
 from fwguard.analysis.interfaces import InterfaceTable, interface_sets
 from fwguard.analysis.partition import OPENS, SAME
 from fwguard.analysis.passes import may_pass, passing, universe_of
-from fwguard.analysis.program import flatten
+from fwguard.analysis.program import ACCEPT, flatten
 from fwguard.analysis.reach import Reach
 from fwguard.analysis.routing import behind, leaving
 from fwguard.analysis.space import Space
@@ -172,7 +172,7 @@ def _ingress(policy: Policy, box: Box) -> InterfaceSet:
 
 
 def passing_lines(policy: Policy, boxes: Iterable[Box]) -> tuple[int, ...]:
-    """Return the lines that let some of it pass, at most a screen full."""
+    """Return the lines that let some of it pass, defaults of chains too, at most a screen full."""
     lines: set[int] = set()
     for box in (placed for one in boxes for placed in on_the_way(policy, one)):
         table = InterfaceTable.of(interface_sets((policy,), box.hook) | {box.ingress, box.egress})
@@ -184,10 +184,13 @@ def passing_lines(policy: Policy, boxes: Iterable[Box]) -> tuple[int, ...]:
                 reach.explore(program)
                 lines.update(
                     origin.line
-                    for origin in program.origin
-                    if origin.rule is not None
-                    and origin.rule.action is Action.ACCEPT
-                    and (origin.chain, origin.place) in reach.reached
+                    for item, origin in enumerate(program.origin)
+                    if (origin.chain, origin.place) in reach.reached
+                    and (
+                        program.op[item] == ACCEPT
+                        if origin.rule is None
+                        else origin.rule.action is Action.ACCEPT
+                    )
                 )
     return tuple(sorted(line for line in lines if line))[:_MOST_LINES]
 

@@ -3,7 +3,7 @@ one language only. `{…}` are filled by `explain.py` and `phrase`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fwguard.model.inventory import Language
@@ -168,9 +168,25 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         Language.FR: "change l'ordre des règles sans effet",
     },
     # Lint.
+    "lint-shadowed-by-one": {
+        Language.EN: "no packet gets here: line {lines} decides everything that it matches",
+        Language.FR: "aucun paquet n'arrive ici : la ligne {lines} décide de tout ce qu'elle filtre",
+    },
+    "lint-shadowed-by-none": {
+        Language.EN: "no packet gets here",
+        Language.FR: "aucun paquet n'arrive ici",
+    },
     "lint-shadowed": {
         Language.EN: "no packet gets here: lines {lines} decide everything that it matches",
         Language.FR: "aucun paquet n'arrive ici : les lignes {lines} décident de tout ce qu'elle filtre",
+    },
+    "lint-redundant-by-one": {
+        Language.EN: "without it the same would happen, by line {lines}",
+        Language.FR: "sans elle il se passerait la même chose, par la ligne {lines}",
+    },
+    "lint-redundant-by-none": {
+        Language.EN: "without it the same would happen",
+        Language.FR: "sans elle il se passerait la même chose",
     },
     "lint-redundant": {
         Language.EN: "without it the same would happen, by lines {lines}",
@@ -220,6 +236,22 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
     "already-all": {
         Language.EN: "All of it is open already, by lines {lines}.",
         Language.FR: "Tout est déjà ouvert, par les lignes {lines}.",
+    },
+    "already-all-by-one": {
+        Language.EN: "All of it is open already, by line {lines}.",
+        Language.FR: "Tout est déjà ouvert, par la ligne {lines}.",
+    },
+    "already-all-by-none": {
+        Language.EN: "All of it is open already: no rule stands against it.",
+        Language.FR: "Tout est déjà ouvert : aucune règle ne s'y oppose.",
+    },
+    "already-part-by-one": {
+        Language.EN: "Part of it is open already, by line {lines}.",
+        Language.FR: "Une partie est déjà ouverte, par la ligne {lines}.",
+    },
+    "already-part-by-none": {
+        Language.EN: "Part of it is open already, or may be.",
+        Language.FR: "Une partie est déjà ouverte, ou l'est peut-être.",
     },
     "already-part": {
         Language.EN: "Part of it is open already, by lines {lines}.",
@@ -271,6 +303,11 @@ WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         Language.FR: "et {count} autres régions filtrées autrement",
     },
 }
+
+
+def by_lines(key: str, lines: Sequence[int]) -> str:
+    """Return the entry that speaks of so many lines: none, one or several."""
+    return f"{key}-by-none" if not lines else f"{key}-by-one" if len(lines) == 1 else key
 
 
 def phrase(key: str, language: Language, /, **values: object) -> str:

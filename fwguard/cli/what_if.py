@@ -112,10 +112,14 @@ def _to_json(found: WhatIf, change: str, risk: Risk, language: Language) -> dict
 
 def _print(found: WhatIf, change: str, risk: Risk, language: Language) -> None:
     from fwguard.analysis.explain import explain
-    from fwguard.analysis.words import phrase
+    from fwguard.analysis.what_if import Coverage
+    from fwguard.analysis.words import by_lines, phrase
 
     lines = ", ".join(map(str, found.already_by))
-    click.echo(phrase(f"already-{found.already.value}", language, lines=lines or "–"))
+    already = f"already-{found.already.value}"
+    if found.already is not Coverage.NONE:
+        already = by_lines(already, found.already_by)
+    click.echo(phrase(already, language, lines=lines))
     if change:
         click.echo(phrase("change", language))
         for line in change.splitlines():

@@ -56,6 +56,10 @@ RISK_WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         Language.EN: "closes something as well ({count} regions)",
         Language.FR: "ferme aussi quelque chose ({count} zones)",
     },
+    "already-open-by-none": {
+        Language.EN: "all of it is open already: no rule stands against it",
+        Language.FR: "tout est déjà ouvert : aucune règle ne s'y oppose",
+    },
     "already-open": {
         Language.EN: "all of it is open already (lines {lines})",
         Language.FR: "tout est déjà ouvert (lignes {lines})",

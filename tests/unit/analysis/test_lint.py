@@ -269,3 +269,20 @@ def test_a_list_that_nat_or_vpn_uses_is_not_called_unused(dialect: str, text: st
     found = lint(by_name(dialect).read(text))
     unused = [one.line for one in found if one.reason.code == "lint-never-entered"]
     assert [line] == unused
+
+
+def test_a_line_that_stands_for_several_rules_is_accused_only_if_all_are_idle() -> None:
+    """A floating rule is one line and a rule at each interface: taking it out takes out all of them."""
+    lan = Match(ingress=InterfaceSet.of("lan"))
+    wan = Match(ingress=InterfaceSet.of("wan"))
+    rules = (
+        Rule(matches=(lan,), action=Action.DROP, line=1),
+        Rule(matches=(lan,), action=Action.ACCEPT, line=2),
+        Rule(matches=(wan,), action=Action.ACCEPT, line=2),
+        Rule(matches=(lan,), action=Action.ACCEPT, line=3),
+    )
+    policy = firewall(*rules)
+    idle = (Kind.SHADOWED, Kind.REDUNDANT, Kind.NEVER_MATCHES)
+    found = [one for one in lint(policy) if one.kind in idle and one.line != 1]
+    assert [3] == [one.line for one in found]
+    assert "no packet gets here: line 1 decides everything that it matches" == found[0].why()

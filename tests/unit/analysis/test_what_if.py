@@ -220,3 +220,15 @@ def test_an_opening_that_is_none_is_refused(text: str) -> None:
     """With an example of one that is."""
     with pytest.raises(InputError):
         parse_opening(text)
+
+
+def test_a_default_that_lets_it_pass_is_named_by_its_line() -> None:
+    """And nothing is named where no chain judges at all."""
+    chain = Chain(name="f", families=Family.BOTH, rules=(), default=Action.ACCEPT, default_line=4)
+    policy = Policy(dialect="test", chains={"f": chain}, hooks={Hook.FORWARD: ("f",)})
+    assert (4,) == what_if(policy, policy, (ASK,)).already_by
+    nothing = Policy(dialect="test")
+    found = what_if(nothing, nothing, (ASK,))
+    assert (Coverage.ALL, ()) == (found.already, found.already_by)
+    said = assess(found, ask("tcp/443 from 198.51.100.0/24 to 192.0.2.10")).words(Language.EN)
+    assert "all of it is open already: no rule stands against it" == said[0]
