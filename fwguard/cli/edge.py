@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fwguard.cli import edge_run
 from fwguard.cli.configuration import clean, json_option, print_json
 from fwguard.errors import InputError
 
@@ -26,6 +27,10 @@ def command() -> None:
     \b
     Example: fwguard edge explain --state edge1.json --in uplink --src 198.51.100.7 --dst 192.0.2.10 --dport 443
     """
+
+
+for one in (edge_run.enrol, edge_run.load, edge_run.run):
+    command.add_command(one)
 
 
 @command.command(

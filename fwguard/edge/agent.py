@@ -112,7 +112,12 @@ class Agent:
         return Loaded(None, None, f"{what}: {why}")
 
     def _put(self, signed: SignedState, *, confirm: bool) -> Loaded:
-        done = self.enforcer.apply(signed.state)
+        try:
+            done = self.enforcer.apply(signed.state)
+        except FwguardError as error:
+            # What stands there may be anything: a state that was good once is loaded anew in its place.
+            log.warning("the state does not go onto what is there", why=str(error))
+            done = self.enforcer.rebuild(signed.state)
         if confirm:
             with suppress(OSError):
                 self.last_good.confirm()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 import structlog
 
+from fwguard.compile.local_cuts import cut_flow, cut_port, cut_service
 from fwguard.edge import deciding
 from fwguard.edge.durable import write_whole
 from fwguard.edge.enforcing import Enforcer, Placed
@@ -113,7 +113,7 @@ class Answering:
         port = grounds.by_interface.get(interface) if grounds is not None else None
         if grounds is None or port is None:
             return
-        placed: Placed = (_family(port), "cut_local_port", (interface,))
+        (placed,) = cut_port(port)
         if self._ledger.holds(placed):
             return
         clause = _CLAUSES.get(what, "7.1")
@@ -132,7 +132,7 @@ class Answering:
 
     def _cut(self, name: str, at_us: int, cut: Cut, port: EdgePort, reason: str) -> str:
         """Cut: first the kernel, then the disk; return what went wrong, if anything."""
-        elements = tuple(placed_by(cut, port))
+        elements = tuple(dict.fromkeys(placed_by(cut, port)))
         trouble = ""
         try:
             self.cut_s.append(self._enforcer.cut(elements))
@@ -182,23 +182,19 @@ class Answering:
 
 
 def placed_by(cut: Cut, port: EdgePort) -> Iterable[Placed]:
-    """Yield the elements of `cut_local` sets that a cut comes to."""
-    name, family = port.interface, _family(port)
-    if cut.connection is not None and family == "inet":
-        one = cut.connection
-        peer = ipaddress.ip_address(one.peer)
-        key = (name, int(peer), one.protocol, one.server_port, one.peer_port)
-        yield "inet", f"cut_local_flow{peer.version}", key
-    elif cut.ranges and family == "inet":
-        for protocol, first, last in cut.ranges:
-            for number in range(first, last + 1):
-                yield "inet", "cut_local_service", (name, protocol, number)
-    else:
-        yield family, "cut_local_port", (name,)
-
-
-def _family(port: EdgePort) -> str:
-    return "inet" if port.link is Link.ROUTED else "netdev"
+    """Return the elements of `cut_local` sets that a cut comes to; of a bridged port only the whole can be cut."""
+    one = cut.connection
+    if one is not None and port.link is Link.ROUTED:
+        return cut_flow(
+            port, peer=one.peer, protocol=one.protocol, server_port=one.server_port, peer_port=one.peer_port
+        )
+    if cut.ranges and port.link is Link.ROUTED:
+        return [
+            element
+            for protocol, first, last in cut.ranges
+            for element in cut_service(port, protocol=protocol, ports=range(first, last + 1))
+        ]
+    return cut_port(port)
 
 
 def _facts(detection: Detection, measure: Measure) -> dict[str, Any]:

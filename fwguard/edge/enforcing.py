@@ -21,12 +21,13 @@ from fwguard.edge.classes import Classes
 from fwguard.edge.encoding import elements_of, table_of
 from fwguard.edge.endings import Inbound, end_what_ended, next_end_s, refuse_midstream
 from fwguard.edge.set_updates import Sets
-from fwguard.edge.structure import OUR_TABLES, Structure, wanted_sets
+from fwguard.edge.structure import OUR_TABLES, SHUT_TABLES, Structure, wanted_sets
 from fwguard.errors import ConflictError, DeviceError, FwguardError
 from fwguard.kernel import ruleset, scratch, tables
 from fwguard.kernel.elements import Element
 from fwguard.kernel.messages import Request
 from fwguard.kernel.netlink import NetlinkSocket
+from fwguard.kernel.nf_tables import Table
 from fwguard.kernel.refusals import raise_refused
 from fwguard.kernel.sets import NamedSet
 from fwguard.model.edge import EdgeState
@@ -144,6 +145,25 @@ class Enforcer:
         """Do what the clock alone asks for: openings that ended, agreed scans that begin; devices that came."""
         with self._lock:
             return None if self._now is None else self._apply(self._now.state, trusting=True)
+
+    def rebuild(self, state: EdgeState) -> Enforced:
+        """Remove what stands and load the state anew, when it cannot be led to it; closed in between, not open.
+
+        Raises as `apply`; then nothing is forwarded.
+        """
+        with self._lock:
+            ruleset.apply(self.socket, structure.shut())
+            self._remove(OUR_TABLES)
+            self._now = None
+            done = self._apply(state, trusting=False)
+            self._remove(SHUT_TABLES)
+            return done
+
+    def _remove(self, which: Iterable[Table]) -> None:
+        for table in which:
+            if tables.state_of(self.socket, table) is not None:
+                tables.hold(self.socket, table)
+                raise_refused(self.socket.transact((tables.removing(table),)), f"table {table}")
 
     def close_traffic(self) -> bool:
         """Forward nothing, as there is no state to enforce; return False when tables of ours stand already.
@@ -281,6 +301,11 @@ class Enforcer:
         self, compiled: Compiled, made: scratch.Compiled, sets: Sets, now_s: int, *, tell: bool
     ) -> list[str]:
         keep = _kept(sets, compiled)
+        for table in made.tables:
+            # Adopted apart: in the transaction that changes a table's flags no base chain can be made.
+            there = tables.state_of(self.socket, table)
+            if there is not None and there.is_orphan:
+                tables.hold(self.socket, table)
         missing = [table for table in made.tables if tables.state_of(self.socket, table) is None]
         # The elements of what is made anew go in with it: tables in one transaction, shards beside the old.
         fresh = (
@@ -292,10 +317,7 @@ class Enforcer:
             found = list(ruleset.differences(self.socket, wanted, keep=keep))
         applied = ruleset.apply(self.socket, wanted, keep=keep)
         self.holds = {str(table): hold.value for table, hold in applied.held}
-        for table in OUR_TABLES:
-            if table not in made.tables and tables.state_of(self.socket, table) is not None:
-                tables.hold(self.socket, table)
-                raise_refused(self.socket.transact((tables.removing(table),)), f"table {table}")
+        self._remove(table for table in (*OUR_TABLES, *SHUT_TABLES) if table not in made.tables)
         return found if tell else []
 
     def _cut_again(self, work: _Work, compiled: Compiled) -> None:
@@ -327,6 +349,15 @@ class Enforcer:
         except FwguardError as error:
             work.trouble.append(str(error))
             return 0
+
+
+def holds_tables() -> bool:
+    """Tell whether the kernel holds a table of ours, whoever put it there."""
+    try:
+        with NetlinkSocket() as socket:
+            return tables.state_of(socket, OUR_TABLES[0]) is not None
+    except (FwguardError, OSError):
+        return False
 
 
 def _kept(sets: Sets, compiled: Compiled) -> set[str]:

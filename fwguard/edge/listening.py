@@ -71,7 +71,7 @@ class Listening(threading.Thread):
         self._skipped = 0
         self._flushed_s = {"refusals": 0.0, "connections": 0.0}
         self._told_lost = 0
-        self._stop = threading.Event()
+        self._ended = threading.Event()
         self.seen = dict.fromkeys(LogGroup, 0)
         self.spoken: dict[str, int] = {}
         self.failed = 0
@@ -82,7 +82,7 @@ class Listening(threading.Thread):
 
     def stop(self) -> None:
         """End the thread, and with it the bindings."""
-        self._stop.set()
+        self._ended.set()
         self.join(timeout=5)
 
     @property
@@ -93,7 +93,7 @@ class Listening(threading.Thread):
     def run(self) -> None:
         """Read until told to stop; whatever goes wrong with one packet, the next is read."""
         by_fd = {one.fileno(): group for group, one in self._logs.items()}
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             try:
                 self._take_state()
                 ready = {by_fd[fd] for fd in select.select(list(by_fd), (), (), _WAIT_S)[0]}
@@ -132,7 +132,7 @@ class Listening(threading.Thread):
             return
         self._engine = engine
 
-    def _name(self, index: int) -> str:
+    def _interface(self, index: int) -> str:
         name = self._names.get(index)
         if name is None or len(self._names) > 1 << 17:
             self._names = dict(socket.if_nameindex())
@@ -148,7 +148,7 @@ class Listening(threading.Thread):
         if engine is None:
             return
         self._number += 1
-        name = self._name(packet.iif)
+        name = self._interface(packet.iif)
         frame = bytes(packet.payload)
         self._kept.add(self._number, packet.taken_s, RAW_IP, frame, name)
         for detection in engine.feed(
@@ -163,10 +163,10 @@ class Listening(threading.Thread):
     def _urgent(self, packet: LoggedPacket) -> None:
         what = "flood" if "flood" in packet.prefix else "scan"
         evidence = _pcap(packet.taken_s, bytes(packet.payload))
-        self._answering.on_kernel_cut(self._name(packet.iif), what, evidence)
+        self._answering.on_kernel_cut(self._interface(packet.iif), what, evidence)
 
     def _refused(self, packet: LoggedPacket) -> None:
-        port = self._ports.get(self._name(packet.iif))
+        port = self._ports.get(self._interface(packet.iif))
         key = (port.number if port is not None else 0, packet.prefix[:60])
         self._refusals[key] = self._refusals.get(key, 0) + 1
 
@@ -177,7 +177,7 @@ class Listening(threading.Thread):
         if len(self._connections) >= MOST_CONNECTIONS:
             self._skipped += 1
             return
-        into, out = self._ports.get(self._name(packet.iif)), self._ports.get(self._name(packet.oif))
+        into, out = self._ports.get(self._interface(packet.iif)), self._ports.get(self._interface(packet.oif))
         port = out or into
         self._connections.append(
             self._teller.event(

@@ -68,8 +68,8 @@ class Pulling(threading.Thread):
         self._line, self._identity, self._last_good = line, identity, last_good
         self._enforcer, self._teller, self._follow, self._report = enforcer, teller, follow, report
         self._wait_s = wait_s
-        self._stop = threading.Event()
-        self._backoff = Backoff(self._stop)
+        self._ended = threading.Event()
+        self._backoff = Backoff(self._ended)
         self._told = ""
         self._reported_at = 0.0
         self.version = version
@@ -78,13 +78,13 @@ class Pulling(threading.Thread):
 
     def stop(self) -> None:
         """End the thread, also while it waits for an answer."""
-        self._stop.set()
+        self._ended.set()
         self._line.close()
         self.join(timeout=10)
 
     def run(self) -> None:
         """Pull until told to stop."""
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             try:
                 self._once()
                 self._backoff.reset()
@@ -106,7 +106,7 @@ class Pulling(threading.Thread):
         found = self._line.state(epoch, generation, wait_s=self._wait_s if self.version else 0)
         if found is None:
             if self.version is None:
-                self._stop.wait(1.0)
+                self._ended.wait(1.0)
         else:
             self._take(*found)
         if time.monotonic() - self._reported_at >= REPORT_EVERY_S:
@@ -123,7 +123,7 @@ class Pulling(threading.Thread):
             if good is not None and good.data != signed.data:
                 self._refuse(signed, "another state under the number of the one that is enforced")
             else:
-                self._stop.wait(1.0)
+                self._ended.wait(1.0)
             return
         self.enforce(signed)
 
@@ -194,22 +194,22 @@ class Delivering(threading.Thread):
     def __init__(self, *, line: Line, spool: Spool) -> None:
         super().__init__(name="delivering", daemon=True)
         self._line, self._spool = line, spool
-        self._stop = threading.Event()
-        self._backoff = Backoff(self._stop)
+        self._ended = threading.Event()
+        self._backoff = Backoff(self._ended)
         self._most = MOST_EVENTS
         self.delivered = self.set_aside = 0
 
     def stop(self) -> None:
         """End the thread; what is not delivered stays on disk."""
-        self._stop.set()
+        self._ended.set()
         self._spool.arrived.set()
         self._line.close()
         self.join(timeout=10)
 
     def run(self) -> None:
         """Deliver until told to stop."""
-        while not self._stop.is_set():
-            if not self._spool.arrived.wait(1.0) or self._stop.is_set():
+        while not self._ended.is_set():
+            if not self._spool.arrived.wait(1.0) or self._ended.is_set():
                 continue
             try:
                 self._once()

@@ -24,11 +24,14 @@ from fwguard.kernel.elements import encode
 from fwguard.model.edge import EdgeState, Link
 
 OUR_TABLES: Final = tuple(n.Table(family, TABLE) for family in ("inet", "arp", "netdev", "bridge"))
-_CLOSED: Final = "".join(
-    f'table {family} {TABLE} {{\n\tchain forward {{\n\t\ttype filter hook forward priority filter; policy drop;\n'
-    '\t\tcounter comment "closed: no state to enforce"\n\t}\n}\n'
-    for family in ("inet", "bridge")
-)  # fmt: skip
+SHUT_TABLES: Final = tuple(n.Table(family, f"{TABLE}_shut") for family in ("inet", "bridge"))
+_CLOSED: Final = """table {family} {name} {{
+	chain forward {{
+		type filter hook forward priority filter; policy drop;
+		counter comment "closed: no state to enforce"
+	}}
+}}
+"""
 
 
 class Structure:
@@ -52,7 +55,12 @@ class Structure:
 
 def closed() -> scratch.Compiled:
     """Return a ruleset that forwards nothing, routed or bridged: what holds where there is no state."""
-    return scratch.compile_text(_CLOSED)
+    return scratch.compile_text("".join(_CLOSED.format(family=f, name=TABLE) for f in ("inet", "bridge")))
+
+
+def shut() -> scratch.Compiled:
+    """Return tables beside ours that forward nothing, for the moment in which ours are made anew."""
+    return scratch.compile_text("".join(_CLOSED.format(family=t.family, name=t.name) for t in SHUT_TABLES))
 
 
 def _texts(compiled: Compiled) -> Iterator[str]:

@@ -42,18 +42,18 @@ class Watching(threading.Thread):
         self._present = interfaces()
         self._tc_at: float | None = None
         self._retry_at: float | None = None
-        self._stop = threading.Event()
+        self._ended = threading.Event()
         self.repairs = 0
         self.took_s = 0.0
 
     def stop(self) -> None:
         """End the thread."""
-        self._stop.set()
+        self._ended.set()
         self.join(timeout=5)
 
     def run(self) -> None:
         """Watch until told to stop; an error is told and the next change is taken."""
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             try:
                 self._once()
             except Exception:
