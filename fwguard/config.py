@@ -67,6 +67,13 @@ class Settings:
     checkpoint_s: int = field(default=3600, metadata={"low": 10, "high": 604_800})
     hypervisors: tuple[str, ...] = ()  # "libvirt:URI" or "file:PATH": which servers run (clause 4)
     hypervisors_s: int = field(default=30, metadata={"low": 1, "high": 86400})
+    monitoring: tuple[str, ...] = ()  # the operator's own watchers, which may reach every port of an edge
+    console_from: tuple[str, ...] = ()  # who reaches an isolated server to repair it, where its reason allows
+    console_ports: tuple[str, ...] = ("22", "3389")
+    remediation_to: tuple[str, ...] = ()  # where an isolated server gets updates and clean images
+    remediation_ports: tuple[str, ...] = ("80", "443")
+    edge_token_s: int = field(default=86400, metadata={"low": 60, "high": 604_800})
+    edges_waiting: int = field(default=32, metadata={"low": 1, "high": 1024})  # for a newer state, at once
     workers: int = field(default=4, metadata={"low": 1, "high": 256})
 
     def __post_init__(self) -> None:

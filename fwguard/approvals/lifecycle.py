@@ -45,6 +45,10 @@ CASE_MOVES: Final[Mapping[tuple[CaseState, CaseEvent], CaseState]] = {
     (CaseState.HELD, CaseEvent.RESTORE_STARTED): CaseState.RESTORING,
     (CaseState.HELD, CaseEvent.APPROVED_AFTER_ALL): CaseState.CLOSED,
     (CaseState.HELD, CaseEvent.GONE): CaseState.CLOSED,
+    (CaseState.HELD, CaseEvent.ISOLATED): CaseState.ISOLATED,
+    (CaseState.HELD, CaseEvent.RELEASED): CaseState.CLOSED,
+    (CaseState.ISOLATED, CaseEvent.ISOLATED): CaseState.ISOLATED,  # more of it is cut, or for longer
+    (CaseState.ISOLATED, CaseEvent.HOLD): CaseState.HELD,  # the circuit breaker: a person decides
     (CaseState.ISOLATED, CaseEvent.RELEASED): CaseState.CLOSED,
 }
 

@@ -19,7 +19,7 @@ from fwguard.config import Settings, load_settings
 from fwguard.devices.open import open_watcher
 from fwguard.devices.protocol import Watcher
 from fwguard.errors import DeviceError, InputError
-from fwguard.flows import guard, intake, posting, reviewing, service_life
+from fwguard.flows import edge_events, edge_state, guard, intake, posting, releasing, reviewing, service_life
 from fwguard.flows.house import House, free_locks_of_the_dead, open_house
 from fwguard.flows.sweeping import sweep
 from fwguard.listen.lmtp import Envelope, LmtpDoor
@@ -86,6 +86,9 @@ class Controller:
             "mail": bound(intake.look),
             "outbox": bound(posting.look),
             "addresses": bound(service_life.look),
+            "edge": bound(edge_state.look),
+            "edge-events": bound(edge_events.look),
+            "isolations": bound(releasing.look_ends),
             "checkpoint": self._checkpoint,
         }
 
@@ -146,6 +149,7 @@ def command(no_portal: bool, ready_file: Path | None) -> None:
     controller.start()
     controller.work.poke("checkpoint", "", after_s=5.0)
     controller.work.poke("addresses", "", after_s=1.0)
+    controller.work.poke("isolations", "", after_s=1.0)
     server = None
     if not no_portal:
         from fwguard.web.app import create_app

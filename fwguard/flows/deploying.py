@@ -8,9 +8,10 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fwguard.analysis.what_if import reconcile
 from fwguard.devices.protocol import Endpoint
 from fwguard.errors import CommitRefusedError, DeviceError, InputError, PreimageMovedError
-from fwguard.flows.drift import differing_parts
+from fwguard.flows.drift import differing_parts, policy_of
 from fwguard.flows.house import Hand, House
 from fwguard.flows.notices import tell_asker, tell_staff_of_ticket
 from fwguard.flows.reviewing import Proposal, propose
@@ -231,10 +232,20 @@ def _deployed(session: Session, house: House, due: Due, warrant: Warrant, seen: 
         TicketEvent.DEPLOYED,
         actor="system",
         at=house.clock(),
-        why="verified by a new session",
+        why=f"verified by a new session: {_reconciled(due, seen)}",
     )
     ticket.last_error = ""
     tell_asker(session, house, ticket, "opening-open")
+
+
+def _reconciled(due: Due, seen: Snapshot) -> str:
+    """Say what was read back against what was asked: exact, partial, wider or unrelated."""
+    platform = due.ticket.firewall.platform
+    try:
+        before, after = policy_of(platform, due.baseline.snapshot), policy_of(platform, seen)
+    except InputError:
+        return "as written, in a text that cannot be analysed"
+    return reconcile(before, after, due.proposal.change.openings).value
 
 
 def _failed(house: House, ticket_id: int, why: str, *, tried: bool = True) -> None:

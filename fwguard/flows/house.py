@@ -19,10 +19,14 @@ from fwguard.devices.open import open_device
 from fwguard.devices.protocol import Endpoint
 from fwguard.devices.sessions import Sessions
 from fwguard.errors import ConflictError
+from fwguard.model.answering import Answers
+from fwguard.model.controls import Controls
 from fwguard.model.machine_state import AddressRules
 from fwguard.model.risk import RiskWeights
 from fwguard.rules.addresses import read_address_rules
 from fwguard.rules.clauses import Clause, digest_of, read_clauses
+from fwguard.rules.controls import read_controls
+from fwguard.rules.detectors import read_detectors
 from fwguard.store.connection import Store
 from fwguard.store.inventory import FirewallRow, device_secret
 from fwguard.store.locks import free_locks_of, last_token, live_holders, release_lock, renew_lock, take_lock
@@ -39,6 +43,8 @@ class Rulebook:
     calendar: Calendar
     weights: RiskWeights
     addresses: AddressRules
+    controls: Controls
+    answers: Answers
     digest: str
 
 
@@ -51,6 +57,8 @@ def read_rulebook(rules: Path, approvals: Path) -> Rulebook:
         calendar=load_calendar(approvals),
         weights=RiskWeights.from_mapping(policy.risk),
         addresses=read_address_rules(rules),
+        controls=read_controls(rules),
+        answers=read_detectors(rules).answers,
         digest=digest_of(rules, approvals),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -19,6 +19,7 @@ from fwguard.mail.render import Heading, render
 from fwguard.mail.wording import ask_words
 from fwguard.model.inventory import Language
 from fwguard.store.cases import CaseRow
+from fwguard.store.edges import EdgeRow
 from fwguard.store.mail import MailInRow, queue_mail
 from fwguard.store.people import MAY_APPROVE, ContactRow, UserRow
 from fwguard.store.tickets import TicketKind, TicketRow
@@ -64,8 +65,14 @@ def tell_asker(session: Session, house: House, ticket: TicketRow, event: str, **
     )  # fmt: skip
 
 
-def tell_client(session: Session, house: House, case: CaseRow, event: str) -> None:
-    """Write to every contact of the client about a case, each in their language."""
+def tell_client(
+    session: Session, house: House, case: CaseRow, event: str, *, serial: int = 0, **extra: Any
+) -> None:
+    """Write to every contact of the client about a case, each in their language.
+
+    `serial` tells several mails of one event apart; `extra` are values that the case does not hold, where a
+    mapping by language is said in the reader's.
+    """
     contacts = session.scalars(
         select(ContactRow).where(ContactRow.client_id == case.client_id, ContactRow.active)
     )
@@ -77,12 +84,15 @@ def tell_client(session: Session, house: House, case: CaseRow, event: str) -> No
             "clause": case.clause,
             "page_url": _page(house, "cases", case.number),
             "contest_until": _contest_until(house),
-            **_case_values(house, case, what, reader.language),
+            **(_said(extra, reader.language) or _case_values(house, case, what, reader.language)),
         }
-        _queue(session, house, what, reader, case.number, values, case_id=case.id, client_id=case.client_id)
+        _queue(
+            session, house, what, reader, case.number, values, serial=serial, case_id=case.id,
+            client_id=case.client_id,
+        )  # fmt: skip
 
 
-def tell_staff(session: Session, house: House, case: CaseRow, *, why: str) -> None:
+def tell_staff(session: Session, house: House, case: CaseRow, *, why: str, serial: int = 0) -> None:
     """Call everyone who may decide: a person is needed for a case."""
     _call(
         session,
@@ -91,7 +101,7 @@ def tell_staff(session: Session, house: House, case: CaseRow, *, why: str) -> No
         case.clause,
         _page(house, "cases", case.number),
         why,
-        serial=0,
+        serial=serial,
         case_id=case.id,
     )
 
@@ -102,6 +112,12 @@ def tell_staff_of_ticket(session: Session, house: House, ticket: TicketRow, *, w
         session, house, ticket.number, ticket.clause, _page(house, "tickets", ticket.number), why,
         serial=ticket.round - 1, ticket_id=ticket.id,
     )  # fmt: skip
+
+
+def tell_staff_of_edge(session: Session, house: House, edge: EdgeRow, *, why: str, serial: int) -> None:
+    """Call everyone who may decide: a person is needed for an edge. `serial` tells its calls apart."""
+    number = f"edge-{edge.name}"[:40].rstrip("-")
+    _call(session, house, number, "7.10", _page(house, "edges", edge.name), why, serial=serial)
 
 
 def answer_mail(
@@ -126,6 +142,10 @@ def answer_mail(
         session, house, what, reader, number, values, client_id=row.client_id,
         in_reply_to=mail.message_id, references=(*mail.references, mail.message_id),
     )  # fmt: skip
+
+
+def _said(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
+    return {name: it[language] if isinstance(it, Mapping) else it for name, it in values.items()}
 
 
 def _asker(ticket: TicketRow) -> Reader:
@@ -260,6 +280,11 @@ def _queue(
 
 def _page(house: House, kind: str, number: str) -> str:
     return f"{house.settings.portal_url.rstrip('/')}/{kind}/{number}"
+
+
+def contest_until(fact: datetime) -> datetime:
+    """Return the moment from which on what was done at a time can be contested no more (clause 6.1)."""
+    return working_days_after(fact, CONTEST_DAYS)
 
 
 def _contest_until(house: House) -> date:

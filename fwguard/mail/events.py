@@ -25,7 +25,9 @@ class Event(StrEnum):
     TOO_LARGE = "too-large"
     CASE_CLOSED = "case-closed"
     STAFF_CALL = "staff-call"
+    VIOLATION_WARNING = "violation-warning"
     ISOLATION_NOTICE = "isolation-notice"
+    SUSPENSION_NOTICE = "suspension-notice"
     RELEASE_NOTICE = "release-notice"
 
 
@@ -99,6 +101,14 @@ VALUES: Final[Mapping[Event, Mapping[str, Kind]]] = {
     Event.STAFF_CALL: {
         "what": Kind.LINE, "since": Kind.MOMENT, "why": Kind.LINE, "clause": Kind.LINE,
         "page_url": Kind.LINE,
+    },
+    Event.VIOLATION_WARNING: {
+        **_CASE, "server": Kind.LINE, "seen_at": Kind.MOMENT, "why": Kind.LINE,
+        "evidence": Kind.LINES, "steps": Kind.LINES, "act_until": Kind.MOMENT,
+    },
+    Event.SUSPENSION_NOTICE: {
+        **_CASE, "server": Kind.LINE, "suspended_at": Kind.MOMENT, "why": Kind.LINE, "words": Kind.LINE,
+        "steps": Kind.LINES,
     },
     Event.ISOLATION_NOTICE: {
         **_CASE, "server": Kind.LINE, "isolated_at": Kind.MOMENT, "why": Kind.LINE,

@@ -35,8 +35,9 @@ EVENT_ID: Final = CUT
 class EventKind(StrEnum):
     """What an edge tells of."""
 
-    # A detector spoke; facts: detection (fields of `Detection`), action ("none": it was warned of only; "cut":
-    # the edge cut it on the spot), rung (what was answered: a word of `Rung`), evidence (pcap, base64).
+    # A detector spoke; facts: detection (fields of `Detection`), action ("nothing", "dry-run", "warn", or what is cut
+    # on the spot: "flow", "port", "service", "server"), rung, evidence (pcap, base64); and where known ranges
+    # ([[protocol, first, last]...] of what is cut), until_s, reason, why ({"key", "facts"}), calls_person.
     VERDICT = "verdict"
     CUT = "cut"  # the kernel cut by itself (scan, flood); facts: port, reason, clause, evidence
     RELEASED = "released"  # a cut was taken back, by a `CutRelease`; facts: cut, case

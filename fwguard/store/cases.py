@@ -139,6 +139,24 @@ def open_case_of(session: Session, firewall_id: int, kind: CaseKind) -> CaseRow 
     )
 
 
+def open_violation(session: Session, machine: ServerRow | FirewallRow, clause: str) -> CaseRow | None:
+    """Return the open case of a server or firewall under a clause."""
+    column = CaseRow.server_id if isinstance(machine, ServerRow) else CaseRow.firewall_id
+    query = select(CaseRow).where(
+        column == machine.id, CaseRow.clause == clause, CaseRow.kind == CaseKind.VIOLATION,
+        CaseRow.state != CaseState.CLOSED,
+    )  # fmt: skip
+    return session.scalar(query.order_by(CaseRow.id.desc()).limit(1))
+
+
+def quiet_violations(session: Session, *, since: datetime) -> list[CaseRow]:
+    """Return the violations that were only warned of, and of which nothing was heard since then."""
+    query = select(CaseRow).where(
+        CaseRow.kind == CaseKind.VIOLATION, CaseRow.state == CaseState.OPEN, CaseRow.updated_at < since
+    )
+    return list(session.scalars(query.order_by(CaseRow.id)))
+
+
 def case_numbered(session: Session, number: str) -> CaseRow:
     """Return a case. Raises InputError when there is none of that number."""
     row = session.scalar(select(CaseRow).where(CaseRow.number == number))

@@ -27,6 +27,7 @@ from fwguard.store.audit import AuditRow, tail
 from fwguard.store.base import json_text, time_text, with_lengths
 
 KEY_FILE: Final = "checkpoint.key"
+EDGE_KEY_FILE: Final = "edge-states.key"  # signs what edges are told to enforce
 CHECKPOINTS_FILE: Final = "checkpoints.jsonl"
 
 
@@ -46,9 +47,12 @@ class Checkpoint:
         return json_text(fields) + "\n"
 
 
-def load_signing_key(state_dir: Path) -> Ed25519PrivateKey:
-    """Return the key that signs checkpoints; made (mode 0600) when there is none."""
-    path = state_dir / KEY_FILE
+def load_signing_key(state_dir: Path, name: str = KEY_FILE) -> Ed25519PrivateKey:
+    """Return the key that signs checkpoints, or that of another file; made (mode 0600) when there is none.
+
+    Several controllers of one database share their keys: copy the files. Edges pin the key of `EDGE_KEY_FILE`.
+    """
+    path = state_dir / name
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:

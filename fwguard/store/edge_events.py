@@ -90,3 +90,13 @@ def recent_events(
     """Return the newest events of some kinds, the newest first."""
     query = select(EdgeEventRow).where(EdgeEventRow.edge_id == edge.id, EdgeEventRow.kind.in_(kinds))
     return list(session.scalars(query.order_by(EdgeEventRow.id.desc()).limit(limit)))
+
+
+def seen_at_ports_since(
+    session: Session, ports: list[int], kinds: tuple[EventKind, ...], *, since: datetime
+) -> bool:
+    """Tell whether an edge told of anything of these kinds at these ports since then."""
+    query = select(EdgeEventRow.id).where(
+        EdgeEventRow.port.in_(ports), EdgeEventRow.at >= since, EdgeEventRow.kind.in_(kinds)
+    )
+    return session.scalar(query.limit(1)) is not None

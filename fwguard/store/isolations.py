@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -19,6 +20,8 @@ from fwguard.store.edge_ports import ArchitectureRow, EdgePortRow
 from fwguard.store.edges import EdgeRow
 from fwguard.store.inventory import FirewallRow, ServerRow
 from fwguard.store.people import ClientRow
+
+BREAKER: Final = "system:breaker"  # who ended a cut that was one client too many
 
 
 class IsolationRow(Sealed, Base):
@@ -77,6 +80,11 @@ class IsolationRow(Sealed, Base):
     def passages(self) -> tuple[Passage, ...]:
         """Return what stays open."""
         return tuple(Passage(word) for word in self.stays_open.split())
+
+    @property
+    def is_flow(self) -> bool:
+        """Tell whether only one connection was cut, on the spot: nothing that could be ordered (port 0)."""
+        return self.scope is Scope.SERVICE and self.last_port == 0
 
     @property
     def on(self) -> str:
@@ -185,9 +193,9 @@ def next_isolation_end(session: Session) -> datetime | None:
 
 
 def clients_cut_since(session: Session, since: datetime) -> set[int]:
-    """Return which clients were cut by verdicts since then: whom the circuit breaker counts."""
+    """Return which clients were cut by verdicts since then: whom the circuit breaker counts, and did not hold."""
     query = select(IsolationRow.client_id).where(
-        IsolationRow.since >= since, IsolationRow.author.startswith("edge:")
+        IsolationRow.since >= since, IsolationRow.author.startswith("edge:"), IsolationRow.ended_by != BREAKER
     )
     return set(session.scalars(query.distinct()))
 
@@ -199,7 +207,7 @@ def cuts_of_machine(
     column = IsolationRow.server_id if isinstance(machine, ServerRow) else IsolationRow.firewall_id
     query = select(IsolationRow).where(
         column == machine.id, IsolationRow.clause == clause, IsolationRow.since >= since,
-        IsolationRow.author.startswith("edge:"),
+        IsolationRow.author.startswith("edge:"), IsolationRow.ended_by != BREAKER,
     )  # fmt: skip
     return list(session.scalars(query.order_by(IsolationRow.id)))
 

@@ -205,6 +205,8 @@ NAMES: Final[Mapping[type[StrEnum], Mapping[StrEnum, Any]]] = {
         Event.TOO_LARGE: _("The mail is too large"),
         Event.CASE_CLOSED: _("The case is closed"),
         Event.STAFF_CALL: _("A person is needed"),
+        Event.VIOLATION_WARNING: _("Warning of a breach"),
+        Event.SUSPENSION_NOTICE: _("Notice of suspension"),
         Event.ISOLATION_NOTICE: _("Notice of isolation"),
         Event.RELEASE_NOTICE: _("Notice of release"),
     },

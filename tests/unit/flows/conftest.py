@@ -7,20 +7,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
 from fwguard.config import Settings, make_secret_key
 from fwguard.devices.protocol import Device, Endpoint, Flow
 from fwguard.devices.sessions import Sessions
 from fwguard.errors import NotPendingError, PreimageMovedError
-from fwguard.flows import guard, reviewing
+from fwguard.flows import edge_events, edge_state, guard, reviewing
 from fwguard.flows.asking import ask_baseline, ask_opening
 from fwguard.flows.deciding import approve
 from fwguard.flows.house import House, read_rulebook
 from fwguard.model.address import AddressSet
+from fwguard.model.edge import EdgeState, PortKind
+from fwguard.model.edge_json import parse_state
+from fwguard.model.edge_wire import EdgeEvent, EventKind
 from fwguard.model.inventory import Client, Contact, Firewall, Language, Platform, Server, Transport
 from fwguard.model.ports import TCP, parse_ports
 from fwguard.model.snapshot import Snapshot
@@ -28,7 +32,9 @@ from fwguard.model.ticket import Ask, TicketState
 from fwguard.model.warrant import Warrant
 from fwguard.store import Store
 from fwguard.store.cases import CaseRow
-from fwguard.store.inventory import add_firewall, add_server, set_device_secret
+from fwguard.store.edge_ports import add_port
+from fwguard.store.edges import add_edge, enrol_edge, issue_edge_token
+from fwguard.store.inventory import add_firewall, add_server, firewall_named, server_named, set_device_secret
 from fwguard.store.mail import OutboxRow
 from fwguard.store.people import UserRole, add_client, add_user, user_named
 from fwguard.store.tickets import Channel, TicketRow, ticket_numbered
@@ -303,3 +309,64 @@ def scene(store: Store, tmp_path: Path) -> Scene:
                 password_hash=None, at=clock(), language=Language.EN,
             )  # fmt: skip
     return Scene(first, far, clock, house)
+
+
+@dataclass
+class Plugged:
+    """An enrolled edge at which the client's server and firewall are plugged in, and what it would do."""
+
+    scene: Scene
+    key: Ed25519PrivateKey
+    ports: dict[str, int]  # interface -> number
+    sent: int = 0
+
+    @property
+    def house(self) -> House:
+        """Return the house of the scene, also after a restart."""
+        return self.scene.house
+
+    def work_out(self) -> EdgeState:
+        """Look at the edge and return the state that it would get next."""
+        edge_state.look("edge1", self.house)
+        sent = edge_state.newer(self.house, "edge1", 0, 0)
+        assert sent is not None
+        return parse_state(sent.body)
+
+    def tell(
+        self, kind: EventKind, port: str = "s0", *, at: datetime | None = None, name: str = "", **facts: Any
+    ) -> str:
+        """Send one event as the edge; return its id."""
+        self.sent += 1
+        at = at or self.scene.clock.at
+        event = EdgeEvent(
+            id=name or f"event-{self.sent:06}", kind=kind, at_us=int(at.timestamp() * 1e6),
+            port=self.ports.get(port, 0) if port else 0, facts=facts,
+        )  # fmt: skip
+        edge_events.receive(self.house, "edge1", [event])
+        return event.id
+
+    def deal(self) -> None:
+        """Deal with all that came."""
+        edge_events.look("edge1", self.house)
+
+
+@pytest.fixture
+def plugged(scene: Scene) -> Plugged:
+    """Plug the client in at an edge."""
+    scene.approve_baseline()
+    key = Ed25519PrivateKey.generate()
+    with scene.house.store.session() as session:
+        at = scene.clock()
+        edge = add_edge(session, "edge1", uplinks=("up0",), uplink_bps=10**10, actor="user:olga", at=at)
+        token = issue_edge_token(session, edge, actor="user:olga", at=at, lasts=timedelta(hours=1))
+        enrol_edge(session, "edge1", token, key.public_key().public_bytes_raw(), at=at)
+        server, firewall = server_named(session, "web1"), firewall_named(session, "fw-acme")
+        made = [
+            add_port(session, edge, "s0", server, kind=PortKind.SERVER, macs=("02:00:00:00:00:01",), zone=1001,
+                     actor="user:olga", at=at),
+            add_port(session, edge, "i0", firewall, kind=PortKind.FIREWALL_IN, macs=("02:00:00:00:00:02",),
+                     zone=1001, addresses=("10.20.0.1",), actor="user:olga", at=at),
+            add_port(session, edge, "o0", firewall, kind=PortKind.FIREWALL_OUT, macs=("02:00:00:00:00:03",),
+                     zone=2001, device_interface="wan0", actor="user:olga", at=at),
+        ]  # fmt: skip
+        return Plugged(scene, key, {row.interface: row.id for row in made})
