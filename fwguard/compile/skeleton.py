@@ -267,9 +267,8 @@ def _sources(log: Logging, controls: Controls) -> Iterator[tuple[str, list[str]]
 
 def _copies(controls: Controls) -> Iterator[tuple[str, list[str]]]:
     snaplen = controls.watch.snaplen_bytes
-    logged = (
-        f'log prefix "7.10 first packets" group {LogGroup.FIRST_PACKETS} snaplen {snaplen} queue-threshold 50'
-    )
+    group = LogGroup.FIRST_PACKETS
+    logged = f'counter log prefix "7.10 first packets" group {group} snaplen {snaplen} queue-threshold 50'
     rules = [f'meta l4proto != tcp {logged} return comment "7.10"']
     for version, header in PAYLOAD_TCP:
         # `doff` counts words of the TCP header; what is longer than both headers has payload.

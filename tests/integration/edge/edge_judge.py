@@ -81,6 +81,7 @@ class EdgeJudge(KernelJudge):  # type: ignore[misc]
         for index, name in enumerate(self.names):
             mine, theirs = (_lladdr(mac) for mac in self.macs[name])
             yield f"link add {name} address {mine} type veth peer name {name} address {theirs} netns {self.outside}"
+            yield f"link set {name} addrgenmode none"  # no messages of the edge's own
             yield f"link set {name} up"
             for via in (f"198.18.255.{index + 1}", f"fd64::{index + 1:x}"):
                 yield f"neigh replace {via} lladdr {theirs} dev {name} nud permanent"
