@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -29,7 +32,7 @@ STATE = large_state(10, 4)  # two clients: classes 1:10 and 1:11
 COMPILED = compile_edge(STATE, now_s=NOW_S)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def edge() -> Iterator[EdgeJudge]:
     """An edge of two clients, with rules and traffic classes."""
     with EdgeJudge(STATE) as made:
@@ -38,14 +41,15 @@ def edge() -> Iterator[EdgeJudge]:
         made.run(["ip", "link", "set", IFB, "addrgenmode", "none"])
         made.run(["ip", "link", "set", IFB, "up"])
         made.run(["tc", "-batch", "-"], first_tc_text(COMPILED.shaping))
+        time.sleep(3.0)  # interfaces that come up report their groups for a while (RFC 3810 section 9.11)
         yield made
 
 
-def sent(edge: EdgeJudge, device: str) -> dict[str, int]:
+def sent(edge: EdgeJudge, device: str) -> Counter[str]:
     """Return the packets of each class of a device, but for empty ones."""
     text = edge.run(["tc", "-s", "class", "show", "dev", device])
     found = re.findall(r"class htb (\S+) parent \S+ leaf .*\n Sent \d+ bytes (\d+) pkt", text)
-    return {handle: int(packets) for handle, packets in found if packets != "0"}
+    return Counter({handle: int(packets) for handle, packets in found if packets != "0"})
 
 
 @pytest.mark.parametrize(
@@ -56,23 +60,26 @@ def test_each_client_has_its_class_in_both_directions(edge: EdgeJudge, inside: s
     dport = 8001 if "." in inside else 8000
     up = Packet(source=inside, target=outside, protocol=UDP, sport=1, dport=2, ingress="o1")
     down = Packet(source=outside, target=inside, protocol=TCP, sport=3, dport=dport, ingress="uplink")
+    before = sent(edge, "uplink"), sent(edge, IFB), counted(edge)
     assert [True] * 5 == edge.judge_frames([(up, "")] * 3 + [(down, "")] * 2)
-    assert ({"1:11": 3}, {"1:11": 2}) == (sent(edge, "uplink"), sent(edge, IFB))
+    after = sent(edge, "uplink"), sent(edge, IFB), counted(edge)
+    moved = [dict(new - old) for old, new in zip(before, after, strict=True)]
+    assert [{"1:11": 3}, {"1:11": 2}, {"o1": 3}] == moved
+
+
+def counted(edge: EdgeJudge) -> Counter[str]:
+    """Return how many packets each port has sent, as the map of its class counts."""
     listed = json.loads(edge.run(["nft", "-j", "list", "map", "inet", "fwguard", "class_up"]))["nftables"]
     elements = next(one["map"]["elem"] for one in listed if "map" in one)
-    counted = {_name(key): key["elem"]["counter"]["packets"] for key, _ in elements}
-    assert (3, 0) == (counted["o1"], counted["o0"])
-
-
-def _name(key: dict[str, dict[str, str]]) -> str:
-    return key["elem"]["val"]
+    return Counter({key["elem"]["val"]: key["elem"]["counter"]["packets"] for key, _ in elements})
 
 
 def test_what_a_client_sends_inside_has_no_class(edge: EdgeJudge) -> None:
     """Between a client's own servers nothing is shaped."""
     inner = Packet(source="10.20.0.11", target="10.20.0.12", protocol=UDP, sport=1, dport=2, ingress="s0-0")
+    before = sent(edge, "uplink"), sent(edge, IFB)
     assert [True] == edge.judge_frames([(inner, "")])
-    assert ({}, {}) == (sent(edge, "uplink"), sent(edge, IFB))
+    assert before == (sent(edge, "uplink"), sent(edge, IFB))
 
 
 @pytest.mark.parametrize(
@@ -84,25 +91,25 @@ def test_only_packets_with_payload_are_copied(edge: EdgeJudge, source: str, targ
     mine, theirs = edge.macs["s0-0"]
     kind = b"\x08\x00" if octets == 20 else b"\x86\xdd"
 
-    def send(protocol: int, sport: int, payload: bytes, times: int = 1) -> None:
+    def send(protocol: int, sport: int, payload: bytes, times: int) -> None:
         one = Packet(source=source, target=target, protocol=protocol, sport=sport, dport=2, ingress="s0-0")
         for _ in range(times):
             edge.wires["s0-0"].send(mine + theirs + kind + craft(one, payload))
 
-    send(TCP, 1, b"")
-    assert {"udp": 0, "tcp": 0} == copied(edge, octets)
-    send(TCP, 2, b"x")
-    assert {"udp": 0, "tcp": 1} == copied(edge, octets)
-    send(UDP, 3, b"", times=20)
-    assert {"udp": STATE.controls.watch.packets_most - 1, "tcp": 1} == copied(edge, octets)
+    counts = [copied(edge, octets)]
+    for protocol, sport, payload, times in ((TCP, 1, b"", 1), (TCP, 2, b"x", 1), (UDP, 3, b"", 20)):
+        send(protocol, sport, payload, times)
+        counts.append(copied(edge, octets))
+    moved = [dict(after - before) for before, after in pairwise(counts)]
+    assert [{}, {"tcp": 1}, {"udp": STATE.controls.watch.packets_most - 1}] == moved
 
 
-def copied(edge: EdgeJudge, octets: int) -> dict[str, int]:
+def copied(edge: EdgeJudge, octets: int) -> Counter[str]:
     """Return how many packets the copying rules have met."""
     rules = edge.run(["nft", "list", "chain", "inet", "fwguard", "copy"]).splitlines()
     version = "ipv4" if octets == 20 else "ipv6"
     counts = {"udp": "!= tcp", "tcp": f"nfproto {version}"}
-    found = {}
+    found: Counter[str] = Counter()
     for name, words in counts.items():
         (line,) = (one for one in rules if words in one)
         match = re.search(r"counter packets (\d+)", line)
