@@ -25,7 +25,7 @@ from fwguard.edge.line import Line
 from fwguard.edge.listening import Listening
 from fwguard.edge.metering import EVERY_S, Metering
 from fwguard.edge.metrics import MetricsDoor
-from fwguard.edge.pulling import Delivering, Pulling
+from fwguard.edge.pulling import Delivering, Pulling, tell_applied
 from fwguard.edge.settings import EdgeSettings
 from fwguard.edge.spool import Spool
 from fwguard.edge.telling import Teller
@@ -121,6 +121,8 @@ class Agent:
         if confirm:
             with suppress(OSError):
                 self.last_good.confirm()
+        # A kill between disk and event leaves nothing untold.
+        tell_applied(self.teller, done)
         if done.found:
             self.teller.tell(
                 self.teller.event(

@@ -6,11 +6,13 @@ One thread, and never in a packet's way: what it misses was judged by the rules,
 from __future__ import annotations
 
 import base64
+import os
 import select
 import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from struct import Struct
 from typing import Any, Final
 
@@ -62,6 +64,7 @@ class Listening(threading.Thread):
         self._ports: dict[str, EdgePort] = {}
         self._zones: dict[str, bytes] = {}
         self._next_state: EdgeState | None = None
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._engine: Engine | None = None
         self._kept = Kept()
         self._decoder = Decoder()
@@ -79,6 +82,7 @@ class Listening(threading.Thread):
     def follow(self, state: EdgeState) -> None:
         """Judge by this state from now on."""
         self._next_state = state
+        os.eventfd_write(self._wake, 1)
 
     def stop(self) -> None:
         """End the thread, and with it the bindings."""
@@ -95,8 +99,9 @@ class Listening(threading.Thread):
         by_fd = {one.fileno(): group for group, one in self._logs.items()}
         while not self._ended.is_set():
             try:
+                found = select.select([self._wake, *by_fd], (), (), _WAIT_S)[0]
                 self._take_state()
-                ready = {by_fd[fd] for fd in select.select(list(by_fd), (), (), _WAIT_S)[0]}
+                ready = {by_fd[fd] for fd in found if fd in by_fd}
                 # Urgent first: LogGroup's numbers are in this order.
                 for group in sorted(ready):
                     for packet in self._logs[group].packets(0):
@@ -110,8 +115,11 @@ class Listening(threading.Thread):
         self._flush(everything=True)
         for one in self._logs.values():
             one.close()
+        os.close(self._wake)
 
     def _take_state(self) -> None:
+        with suppress(BlockingIOError):
+            os.eventfd_read(self._wake)
         state, self._next_state = self._next_state, None
         if state is None:
             return

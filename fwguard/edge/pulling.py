@@ -149,14 +149,7 @@ class Pulling(threading.Thread):
         except OSError as error:
             self._teller.alarm(f"the state is in force and not on disk: {error}")
         self.version, self.last, self._told = signed.version, done, ""
-        self._teller.tell(
-            self._teller.event(
-                EventKind.APPLIED, epoch=done.epoch, generation=done.generation,
-                took_ms=round(done.took_s * 1e3, 1), added=done.added, removed=done.removed,
-                ended_connections=done.ended_connections, absent=list(done.absent), trouble=list(done.trouble),
-                id=f"applied.{done.epoch}.{done.generation}.{int(time.time()):x}",
-            )
-        )  # fmt: skip
+        tell_applied(self._teller, done)
         self._follow(signed.state)
         self._tell_report()
         log.info("in force", epoch=done.epoch, generation=done.generation, took_s=round(done.took_s, 3))
@@ -186,6 +179,18 @@ class Pulling(threading.Thread):
             self._reported_at = time.monotonic()
         except FwguardError as error:
             log.warning("no report", why=str(error))
+
+
+def tell_applied(teller: Teller, done: Enforced) -> None:
+    """Tell that a state is in force. Its id follows from the state: told again at a start, it is stored once."""
+    teller.tell(
+        teller.event(
+            EventKind.APPLIED, id=f"applied.{done.epoch}.{done.generation}", epoch=done.epoch,
+            generation=done.generation, took_ms=round(done.took_s * 1e3, 1), added=done.added,
+            removed=done.removed, ended_connections=done.ended_connections, absent=list(done.absent),
+            trouble=list(done.trouble),
+        )
+    )  # fmt: skip
 
 
 class Delivering(threading.Thread):

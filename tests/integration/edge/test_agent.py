@@ -64,7 +64,7 @@ def give_back(site: Site) -> None:
 def renew(site: Site, **more: object) -> tuple[int, int]:
     """Publish the next generation and wait until it is in force."""
     version = (1, site.peer.version[1] + 1)
-    site.peer.publish(site_state(version[1], **more))  # type: ignore[arg-type]
+    site.peer.publish(site_state(version[1], **more))
     site.peer.wait_applied(version)
     return version
 
@@ -202,7 +202,7 @@ def test_a_service_on_an_odd_port_is_seen_and_cut(
     """A flow that breaks a clause is named by its words on any port, cut at once, told, and given back by name."""
     known = {event.id for event in site.peer.of_kind(EventKind.VERDICT)}
     number += version
-    with site.listening(site.internet, version, number, serve):  # type: ignore[arg-type]
+    with site.listening(site.internet, version, number, serve):
         with site.dial(site.server, version, INTERNET[version], number) as one:
             one.settimeout(1.0)
             answers = [_says(one, said) for said in words]
