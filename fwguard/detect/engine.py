@@ -187,7 +187,7 @@ class Engine:
 
     def _segment(self, flow: Flow, side: Side, seq: int, packet: Packet, number: int, time_s: float) -> None:
         """Take payload of a flow that is still open."""
-        side.note(number, packet.length)
+        side.note(number)
         stream = side.stream
         grew = stream is not None and self.flows.append(stream, seq, packet)
         most = self.thresholds.memory.packets_most
@@ -315,7 +315,7 @@ class Engine:
             self.openings.answered(flow, number, time_s)
         self.behaviours.datagram(flow, side, packet.length, number, time_s)
         if flow.judges and packet.start < packet.end:
-            side.note(number, packet.length)
+            side.note(number)
             over = side.payloads > self.thresholds.memory.packets_most
             if self.datagrams.take(flow, side, packet.payload, number, time_s) or over:
                 flow.judges = ()

@@ -35,11 +35,11 @@ WAIT, NEVER = Opinion.WAIT, Opinion.NEVER
 class Side:
     """One end of a flow: where it is, and the first of what it sent.
 
-    `sizes` are the lengths of its first payloads in bytes, `numbers` the packets that bore them, `head` the
-    bytes in order (TCP). `ingress` is the port of the edge by which its packets come in.
+    `numbers` are the packets that bore its first payloads, `head` the bytes in order (TCP). `ingress` is the port
+    of the edge by which its packets come in.
     """
 
-    __slots__ = ("address", "ingress", "numbers", "packets", "payloads", "port", "sizes", "stream")
+    __slots__ = ("address", "ingress", "numbers", "packets", "payloads", "port", "stream")
 
     def __init__(self, address: bytes, port: int, ingress: str) -> None:
         self.address = address
@@ -47,8 +47,7 @@ class Side:
         self.ingress = ingress
         self.packets = 0
         self.payloads = 0
-        self.sizes: list[int] = []
-        self.numbers: list[int] = []
+        self.numbers: tuple[int, ...] = ()  # most flows never say anything: no list for nothing
         self.stream: Stream | None = None
 
     @property
@@ -56,12 +55,11 @@ class Side:
         """Return the first bytes that this side sent, in order."""
         return self.stream.head if self.stream is not None else bytearray()
 
-    def note(self, number: int, size: int) -> None:
+    def note(self, number: int) -> None:
         """Remember a packet with payload."""
         self.payloads += 1
         if len(self.numbers) < MAX_NUMBERS:
-            self.numbers.append(number)
-            self.sizes.append(size)
+            self.numbers += (number,)
 
 
 class Flow:

@@ -19,6 +19,7 @@ from fwguard.model.thresholds import HostScan
 BURST_ANSWER_S: Final = 1.0  # in a burst, a target that has not answered for that long counts
 _MAX_TARGETS: Final = 512
 _MAX_PENDING: Final = 65536
+_MOST_FAILURES: Final = 64
 _MOST_TARGETS: Final = 1 << 18  # of all sources together
 _PENDING, _FAILED, _ANSWERED = 0, 1, 2
 
@@ -36,7 +37,7 @@ class _Sweep:
         self.odds = 0.0
         self.spoken = False
         self.first_s = time_s
-        self.failures: deque[int] = deque(maxlen=64)
+        self.failures: tuple[int, ...] = ()
 
 
 class HostScans:
@@ -87,7 +88,7 @@ class HostScans:
         sweep.odds += self._success
         if sweep.odds <= -self._bound:
             sweep.odds = 0.0  # an ordinary source; the test begins again
-            sweep.failures.clear()
+            sweep.failures = ()
 
     def refused(self, scan: Scan, target: bytes, time_s: float) -> None:
         """Take it that a target refused, or that the network did."""
@@ -115,9 +116,9 @@ class HostScans:
         sweep.targets[target] = entry[0], entry[1], _FAILED
         private = self.limits.private_weight_percent / 100 if is_private(target) else 1.0
         sweep.odds += self._failure * weight * private
-        sweep.failures.append(entry[1])
+        sweep.failures = (*sweep.failures, entry[1])[-_MOST_FAILURES:]
         if sweep.odds >= self._bound:
-            self._speak(scan, sweep, time_s, "hostscan-slow", tuple(sweep.failures))
+            self._speak(scan, sweep, time_s, "hostscan-slow", sweep.failures)
 
     def _burst(self, scan: Scan, sweep: _Sweep, time_s: float, answer_s: float) -> None:
         since, before = time_s - self.limits.window_s, time_s - answer_s

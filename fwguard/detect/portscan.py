@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 from fwguard.detect.accuse import Accuser
@@ -24,9 +23,9 @@ class _Probes:
 
     __slots__ = ("ports", "recent", "spoken")
 
-    def __init__(self, recent: int) -> None:
+    def __init__(self) -> None:
         self.ports: dict[int, tuple[float, int]] = {}
-        self.recent: deque[int] = deque(maxlen=recent)
+        self.recent: tuple[int, ...] = ()  # short, and most are empty: a deque takes half a kilobyte
         self.spoken = False
 
 
@@ -44,7 +43,7 @@ class PortScans:
         if pair[3] == _UDP and port in _TRACEROUTE:
             return
         limits = self.limits
-        probes = self.pairs.take(pair, lambda: _Probes(limits.ports_most + 1))
+        probes = self.pairs.take(pair, _Probes)
         if probes.spoken or port in probes.ports:
             return
         if len(probes.ports) > limits.slow_ports_most:
@@ -53,7 +52,7 @@ class PortScans:
         self.ports += 1
         if self.ports > _MOST_PORTS:
             self._forget_half()
-        probes.recent.append(port)
+        probes.recent = (*probes.recent, port)[-limits.ports_most - 1 :]
         fast = len(probes.ports) > limits.ports_most and self._within(probes, time_s)
         if fast or len(probes.ports) > limits.slow_ports_most:
             first = next(iter(probes.ports.values()))[0]
@@ -79,7 +78,7 @@ class PortScans:
         """Take it that a port answered: this was no failure."""
         probes = self.pairs.entries.get(pair)
         if probes is not None and probes.ports.pop(port, None) is not None and port in probes.recent:
-            probes.recent.remove(port)
+            probes.recent = tuple(one for one in probes.recent if one != port)
 
     def _speak(self, pair: Pair, probes: _Probes, time_s: float) -> None:
         ingress, source, target, protocol = pair

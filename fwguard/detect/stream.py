@@ -27,7 +27,7 @@ class Stream:
         self.next_seq = -1
         self.anchored = False
         self.torn = False  # bytes are missing for good: what follows is not appended
-        self.late: list[tuple[int, bytes]] = []
+        self.late: tuple[tuple[int, bytes], ...] = ()
 
     def anchor(self, seq: int) -> None:
         """Take the sequence number of the first byte, from a SYN."""
@@ -57,7 +57,7 @@ class Stream:
             back = _MASK + 1 - ahead
             return back < len(data)
         if ahead < WINDOW_BYTES and len(self.late) < MAX_LATE and not self.torn:
-            self.late.append((seq, data[: self.limit_bytes]))
+            self.late += ((seq, data[: self.limit_bytes]),)
             self.held += min(len(data), self.limit_bytes)
         return False
 
@@ -80,7 +80,7 @@ class Stream:
         self.head += data[:room]
         if len(data) < length or room <= len(data):
             self.torn = True
-            self.late.clear()
+            self.late = ()
         return room > 0
 
     def _drain(self) -> None:
@@ -89,7 +89,7 @@ class Stream:
             for index, (seq, data) in enumerate(self.late):
                 back = (self.next_seq - seq) & _MASK
                 if back < _HALF:
-                    del self.late[index]
+                    self.late = self.late[:index] + self.late[index + 1 :]
                     if back < len(data):
                         self._append(data[back:], len(data) - back)
                     break

@@ -75,7 +75,7 @@ class Datagrams:
         if hello is not None:
             for detector, suffixes in self.names.items():
                 if known(hello.name, suffixes):
-                    proof = Proof(Reason("service", (("name", hello.name),)), tuple(flow.client.numbers[:3]))
+                    proof = Proof(Reason("service", (("name", hello.name),)), flow.client.numbers[:3])
                     self.found(detector, flow, proof, time_s)
                     break
         return opening.over

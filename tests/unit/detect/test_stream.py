@@ -65,7 +65,7 @@ def test_memory_is_bounded() -> None:
         stream.add(1000 + index * 100, bytes(100), 100)
     assert len(stream.late) <= MAX_LATE
     stream.add(1000, bytes(5000), 5000)
-    assert (64, []) == (len(stream.head), stream.late)
+    assert (64, ()) == (len(stream.head), stream.late)
 
 
 @settings(max_examples=150, deadline=None)
