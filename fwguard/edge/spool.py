@@ -60,6 +60,7 @@ class Spool:
         for lane in (_EVENTS, _COUNTS):
             make_private(folder / lane)
         self._acknowledged = self._read_cursor()
+        self._is_marked = True
         self._next = self._acknowledged + 1
         self._load()
 
@@ -104,18 +105,16 @@ class Spool:
             for kept in (self._index, self._waiting):
                 while kept and kept[0].number <= number:
                     kept.popleft()
-            try:
-                write_whole(self._folder / "cursor", b"%d" % self._acknowledged)
-            except OSError as error:
-                self.trouble = str(error)  # sent again after a restart: the id says that it is the same
+            # First room, then the mark: on a full disk the other way round fails.
             self._forget_segments()
+            self._is_marked = False
             self._settle()
 
     def settle(self) -> bool:
         """Try again to write what waits in memory; return whether everything is on disk."""
         with self._lock:
             self._settle()
-            return not self._waiting
+            return not self.trouble
 
     @property
     def undelivered(self) -> int:
@@ -177,6 +176,7 @@ class Spool:
                 if self._waiting:  # order: nothing overtakes what waits
                     raise OSError(28, self.trouble or "events wait in memory")
                 self._write(lane, some)
+                self.trouble = ""
                 return
             except OSError as error:
                 self.trouble = str(error)
@@ -198,6 +198,13 @@ class Spool:
         self._index.extend(_Kept(one.number, lane, journal.path, one.offset, one.size) for one in lines)
 
     def _settle(self) -> None:
+        if not self._is_marked:
+            try:
+                write_whole(self._folder / "cursor", b"%d" % self._acknowledged)
+                self._is_marked = True
+            except OSError as error:
+                self.trouble = str(error)  # sent again after a restart: the id says that it is the same
+                return
         while self._waiting:
             batch = [self._waiting[i] for i in range(min(64, len(self._waiting)))]
             try:
