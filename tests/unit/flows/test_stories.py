@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from fwguard.errors import CommitRefusedError, ConflictError, DeviceError, InputError, NotAllowedError
 from fwguard.flows import guard
@@ -15,6 +16,7 @@ from fwguard.model.case import CaseState
 from fwguard.model.inventory import OnDrift
 from fwguard.model.ticket import TicketState
 from fwguard.store.approved import current_baseline
+from fwguard.store.audit import AuditRow
 from fwguard.store.inventory import FirewallRow, WatchState, firewall_named
 from fwguard.store.people import user_named
 from fwguard.store.tickets import ticket_numbered
@@ -319,3 +321,14 @@ def test_a_firewall_that_cannot_be_read_backs_off_and_calls_a_person(scene: Any)
     with scene.house.store.reading() as session:
         row = session.query(FirewallRow).one()
         assert (row.state, row.last_error) == (WatchState.WATCHED, "")
+
+
+def test_a_deployment_is_reconciled_with_what_was_asked(scene: Any) -> None:
+    """The log says whether it was exactly that."""
+    scene.approve_baseline()
+    number = scene.ask("443")
+    scene.decide(number, *scene.enough(number))
+    scene.look(10)
+    with scene.house.store.reading() as session:
+        said = [entry.body for entry in session.scalars(select(AuditRow))]
+    assert any("verified by a new session: exact" in text for text in said)
