@@ -31,6 +31,7 @@ from fwguard.work.protocol import Flow
 
 log = structlog.get_logger(__name__)
 SWEEP_S: Final = 2.0
+PORTAL_THREADS: Final = 8  # beside those in which edges wait
 FIRST_PASSED_FD: Final = 3  # sd_listen_fds(3)
 
 
@@ -157,7 +158,7 @@ def command(no_portal: bool, ready_file: Path | None) -> None:
 
         server = serve(
             create_app(controller.house), listener=_passed_socket(), host=settings.listen_address,
-            port=settings.listen_port,
+            port=settings.listen_port, threads=PORTAL_THREADS + settings.edges_waiting,
         )  # fmt: skip
         threading.Thread(target=server.run, name="portal", daemon=True).start()
     # What is there now stays: a collection that walks over it all stops every thread for 80 ms.

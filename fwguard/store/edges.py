@@ -164,7 +164,7 @@ def enrol_edge(session: Session, name: str, token: str, public_key: bytes, *, at
     )
     if spent.first() is None:
         raise NotAllowedError(
-            "this token is unknown, used or expired: `fwguard edge enrol NAME` gives another"
+            "this token is unknown, used or expired: `fwguard edge token NAME` gives another"
         )
     row = locked_edge(session, name)
     if row.enrolled_at is not None:

@@ -14,6 +14,7 @@ from fwguard.flows.house import House
 from fwguard.web import (
     addresses,
     cases,
+    edges,
     firewalls,
     health,
     log,
@@ -52,7 +53,7 @@ def create_app(house: House, given: Mapping[str, Any] | None = None) -> Flask:
     app.extensions["fwguard"] = house
     if proxies := house.settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     install_identity(app, house)
     install_language(app, folder / "translations")
     install_sessions(app)
@@ -61,5 +62,8 @@ def create_app(house: House, given: Mapping[str, Any] | None = None) -> Flask:
     install_presenting(app)
     for page in PAGES:
         app.register_blueprint(page.blueprint)
+    app.register_blueprint(edges.blueprint)
+    csrf.exempt(edges.blueprint)  # no cookie is believed there: each request is signed by an edge
+    app.extensions["fwguard_edges_waiting"] = edges.waiting_of(house)
     install_tries(app)
     return app

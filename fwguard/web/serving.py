@@ -9,7 +9,7 @@ from flask import Flask
 from waitress import wasyncore
 from waitress.server import create_server
 
-MOST_BODY_BYTES: Final = 1 << 20
+MOST_BODY_BYTES: Final = 4 << 20  # what edges send; a form is bounded below that
 LAST_ANSWERS_S: Final = 5
 
 

@@ -21,7 +21,10 @@ from fwguard.web.texts import gettext
 P = ParamSpec("P")
 R = TypeVar("R")
 # Everything else needs a person with a second factor: a new page is closed until it is named here.
-OPEN: Final = frozenset({"static", "login.password", "login.code", "language.switch", "health.health"})
+OPEN: Final = frozenset(
+    {"static", "login.password", "login.code", "language.switch", "health.health"}
+    | {f"edges.{door}" for door in ("enrol", "state", "events", "report")}  # signed, each by its edge
+)
 # No inline script or style, nothing of other hosts, no frame around us (W3C CSP Level 3).
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "

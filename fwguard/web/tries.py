@@ -41,6 +41,12 @@ def note_wrong_guess(kind: RateLimitItem, who: str) -> None:
         limiter.limiter.hit(kind, who)
 
 
+def may_ask(kind: RateLimitItem, who: str) -> bool:
+    """Count one request; False when there were too many."""
+    limiter = _limiter()
+    return not limiter.enabled or limiter.limiter.hit(kind, who)
+
+
 def guesser(login: str) -> str:
     """Return who guesses a password: an address and the login it tries.
 

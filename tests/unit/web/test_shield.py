@@ -44,7 +44,8 @@ def test_strangers_get_no_page(app: Flask, browser: Any, method: str) -> None:
 def test_every_form_needs_its_token(app: Flask, as_person: Any) -> None:
     """Logged in or not, a post without the token of a page of ours is refused."""
     alice = as_person(ALICE)
-    assert {400} == {alice.client.post(path).status_code for _, path in _paths(app, "POST")}
+    forms = [path for endpoint, path in _paths(app, "POST") if not endpoint.startswith("edges.")]
+    assert {400} == {alice.client.post(path).status_code for path in forms}
 
 
 def test_no_page_shows_a_client_what_is_anothers(as_person: Any, app: Flask, ask: Any) -> None:
