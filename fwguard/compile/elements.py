@@ -22,7 +22,6 @@ class Held(NamedTuple):
     comment: str = ""
 
 
-PLAIN: Final = Held()
 Content = dict[Key, Held]
 MOST_LINE_ELEMENTS: Final = 2048
 

@@ -36,7 +36,9 @@ def put_openings(contents: Contents, state: EdgeState) -> dict[int, Shard]:
     for opening in others:
         version, first, last = opening.public
         if first == last:
-            jump = Held(data=f"jump {shard_chain(shard_of(version, first))}")
+            jump = Held(
+                data=f"jump {shard_chain(shard_of(version, first))}", comment=f"7.1.1 port {opening.port}"
+            )
             contents["inet", f"ranged{version}"][(first,)] = jump
     return shards
 

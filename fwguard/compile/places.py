@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fwguard.compile.elements import PLAIN, Content, Held, Key
+from fwguard.compile.elements import Content, Held, Key
 from fwguard.model.controls import Mode
 from fwguard.model.edge import EdgeArchitecture, EdgePort, EdgeState, Link, PortKind, Template
 from fwguard.model.edge_checks import is_outer, walled_architectures
@@ -62,7 +62,7 @@ def _routed(
         return
     if outer is not None:
         inet["arriving"][(name,)] = note._replace(data="goto arrive_outer")
-        inet["zone_outside"][(name,)] = Held(data=port.zone)
+        inet["zone_outside"][(name,)] = note._replace(data=port.zone)
         _public(inet, port)
         _template(inet, port, outer)
     else:
@@ -70,7 +70,7 @@ def _routed(
         inet["arriving"][(name,)] = note._replace(
             data="goto arrive_inside" if inside else "goto arrive_machine"
         )
-        inet["zone_inside"][(name,)] = Held(data=port.zone)
+        inet["zone_inside"][(name,)] = note._replace(data=port.zone)
         inet["new_from"][(name,)] = note._replace(data="goto from_inside" if inside else "goto from_server")
         inet["inside_of_zone"][(port.zone, name)] = note
         if not inside:
@@ -106,13 +106,14 @@ def _template(inet: Mapping[str, Content], port: EdgePort, architecture: EdgeArc
 
 
 def _public(inet: Mapping[str, Content], port: EdgePort) -> None:
+    note = Held(comment=f"4 port {port.number} {port.server}")
     for v, pairs in (("4", port.addresses.v4.pairs), ("6", port.addresses.v6.pairs)):
         for first, last in pairs:
             single = first == last
             key: Key = (first,) if single else ((first, last),)
             suffix = v if single else f"{v}_span"
-            inet[f"public{suffix}"][key] = PLAIN
-            inet[f"zone_of{suffix}"][key] = Held(data=port.zone)
+            inet[f"public{suffix}"][key] = note
+            inet[f"zone_of{suffix}"][key] = note._replace(data=port.zone)
 
 
 def _identity(contents: Contents, family: str, port: EdgePort) -> None:

@@ -233,9 +233,9 @@ def _sources(log: Logging, controls: Controls) -> Iterator[tuple[str, list[str]]
             'iifname . ip6 daddr @approved_scans6 return comment "7.1 agreed scan"',
             f"update @flood_rate {{ iifname limit rate over {intrusion.flood_packets_per_s}/second "
             f'burst {intrusion.flood_burst_packets} packets }} goto cut_for_flood comment "7.1 flood"',
-            "meta l4proto != tcp return",
-            "iifname . ip daddr . th dport @tried4 return",
-            "iifname . ip6 daddr . th dport @tried6 return",
+            'meta l4proto != tcp return comment "7.1 only TCP is scanned for here"',
+            'iifname . ip daddr . th dport @tried4 return comment "7.1 tried already"',
+            'iifname . ip6 daddr . th dport @tried6 return comment "7.1 tried already"',
             *(
                 f"iifname {is_mail} @mail_senders add @tried{v} {{ iifname . {family} daddr . th dport }} "
                 f"update @{rate} {{ iifname limit rate over {intrusion.scan_targets_per_s}/second "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,6 +20,20 @@ from fwguard.model.controls import Reason
 from fwguard.model.edge_grants import EdgeIsolation, EdgeOpening, Scope
 
 NOW_S = 1_800_000_000
+
+
+def test_every_rule_and_every_element_leads_back() -> None:
+    """Each has a comment, which begins with its clause."""
+    compiled = compile_edge(large_state(24, 4), now_s=NOW_S)
+    rules = re.findall(
+        r"^\t\t(?!type |typeof |flags |size |timeout |counter$)(.*)$", compiled.skeleton, re.MULTILINE
+    )
+    assert len(rules) > 100
+    clause = r"(\d+(\.\d+)*|annex-\d)[ \"]"
+    assert [] == [rule for rule in rules if not re.search(rf'comment "{clause}', rule)]
+    for name, content in compiled.contents.items():
+        own = [held.comment for held in content.values() if held.comment != "uplink"]
+        assert [] == [comment for comment in own if not re.match(clause, f"{comment} ")], name
 
 
 def test_equal_states_compile_alike() -> None:
