@@ -34,7 +34,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "user": ("fwguard.cli.user", "Add people."),
     "firewall": ("fwguard.cli.firewall", "List, read, approve, compare and restore client firewalls."),
     "request": ("fwguard.cli.request", "Ask for openings, decide on them, follow them."),
-    "case": ("fwguard.cli.case", "List and show cases."),
+    "case": ("fwguard.cli.case", "List and show cases; isolate, suspend, release."),
     "address": ("fwguard.cli.address", "Give addresses, take them back, say who had one when."),
     "register": ("fwguard.cli.register", "The register of IRC, proxies and video chat."),
     "audit": ("fwguard.cli.audit", "List, prove and export the log."),

@@ -20,7 +20,27 @@ _EXAMPLE = (
 )
 
 
-@click.group(short_help="What an edge enforces, and why.")
+# On the controller; imported when called, since an edge has neither its database nor its devices.
+_ON_CONTROLLER = ("add", "architecture", "list", "port", "revoke", "show", "token")
+
+
+class _EdgeGroup(click.Group):
+    """Commands of an edge, and those of the controller about edges."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names."""
+        return sorted((*super().list_commands(ctx), *_ON_CONTROLLER))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import what is called."""
+        if cmd_name in _ON_CONTROLLER:
+            from fwguard.cli.edges import COMMANDS
+
+            return COMMANDS[cmd_name]
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_EdgeGroup, short_help="What an edge enforces, and why.")
 def command() -> None:
     """An edge is an operator's node that all traffic of its servers passes.
 

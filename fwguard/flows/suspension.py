@@ -46,7 +46,8 @@ class Service:
         word, slash, ports = text.partition("/")
         protocol = parse_protocol(word)
         pairs = parse_ports(ports).pairs if slash else ()
-        if protocol not in WITH_PORTS or len(pairs) != 1 or pairs[0][1] - pairs[0][0] >= MOST_SERVICE_PORTS:
+        one = len(pairs) == 1 and pairs[0][0] >= 1 and pairs[0][1] - pairs[0][0] < MOST_SERVICE_PORTS
+        if protocol not in WITH_PORTS or not one:
             raise InputError(f"service {text!r}", expected="as tcp/25 or udp/3478-3481")
         return cls(protocol, *pairs[0])
 
