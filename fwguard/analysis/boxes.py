@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fwguard.analysis.diagram import RawBox
@@ -179,11 +179,13 @@ def _box(
     """Build one box and its witness: an ordinary packet where the box holds one."""
     here = ANY_INTERFACE if hook is Hook.OUTPUT else table.show(ingress)
     there = ANY_INTERFACE if hook is Hook.INPUT else table.show(egress)
-    box = Box(
+    witness = _packet(
+        hook, source, target, protocol, sport, dport, _name(table, ingress), _name(table, egress)
+    )
+    return Box(
         hook=hook, ingress=here, egress=there, source=source, target=target, protocol=protocol,
-        sport=sport, dport=dport, leans=leans,
+        sport=sport, dport=dport, leans=leans, witness=witness,
     )  # fmt: skip
-    return replace(box, witness=example(box, _name(table, ingress), _name(table, egress)))
 
 
 def _name(table: InterfaceTable, pairs: Pairs) -> str:
@@ -196,21 +198,31 @@ def example(box: Box, ingress: str | None = None, egress: str | None = None) -> 
 
     Without names of interfaces, those of the box's own witness.
     """
-    v4 = bool(box.source.v4 and box.target.v4)
-    protocol, sport, dport = box.protocol, box.sport, box.dport
+    old = box.witness
+    if ingress is None:
+        ingress = old.ingress if old else ""
+    if egress is None:
+        egress = old.egress if old else ""
+    return _packet(box.hook, box.source, box.target, box.protocol, box.sport, box.dport, ingress, egress)
+
+
+def _packet(
+    hook: Hook, source: AddressSet, target: AddressSet, protocol: Intervals, sport: Intervals,
+    dport: Intervals, ingress: str, egress: str,
+) -> Packet:  # fmt: skip
+    v4 = bool(source.v4 and target.v4)
     usual = (number for number in (6, 17, 1, 58, 132) if number in protocol)
     kind = next(usual, protocol.first)
     ports = kind in WITH_PORTS
-    old = box.witness
     return Packet(
-        source=_example(box.source, v4),
-        target=_example(box.target, v4),
+        source=_example(source, v4),
+        target=_example(target, v4),
         protocol=kind,
         sport=next((n for n in ((40000, 1024) if ports else (0,)) if n in sport), sport.first),
         dport=next((n for n in ((dport.first or 1,) if ports else (0,)) if n in dport), dport.first),
-        ingress=(old.ingress if old else "") if ingress is None else ingress,
-        egress=(old.egress if old else "") if egress is None else egress,
-        hook=box.hook,
+        ingress=ingress,
+        egress=egress,
+        hook=hook,
         icmp_type=(0x800 if 0x800 in dport else dport.first) if kind in (ICMP, ICMPV6) else None,
     )
 

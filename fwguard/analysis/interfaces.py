@@ -20,6 +20,7 @@ class InterfaceTable:
     names: tuple[str, ...]
     entries: tuple[str, ...]
     _numbers: dict[InterfaceSet, Pairs] = field(default_factory=dict)
+    _shown: dict[Pairs, InterfaceSet] = field(default_factory=dict)
 
     @classmethod
     def of(cls, sets: Iterable[InterfaceSet]) -> InterfaceTable:
@@ -66,6 +67,12 @@ class InterfaceTable:
 
     def show(self, pairs: Pairs) -> InterfaceSet:
         """Return the classes as a set of names; the most specific name decides."""
+        known = self._shown.get(pairs)
+        if known is None:
+            known = self._shown[pairs] = self._show(pairs)
+        return known
+
+    def _show(self, pairs: Pairs) -> InterfaceSet:
         if pairs == self.everything:
             return InterfaceSet()
         inside = {i for low, high in pairs for i in range(low, high + 1)}
