@@ -37,6 +37,7 @@ from fwguard.model.thresholds import Thresholds
 
 log = structlog.get_logger(__name__)
 _TICK_S: Final = 0.5
+_MOST_TOLD: Final = 200  # cuts, and clients' usage, in one report of at most 64 KiB
 _LATE_S: Final = 1.0  # the kernel ends an element within its garbage collection
 
 
@@ -254,12 +255,12 @@ class Running:
             "epoch": state.epoch if state is not None else None,
             "generation": state.generation if state is not None else None,
             "ports": len(state.ports) if state is not None else 0,
-            "absent": list(last.absent) if last is not None else [],
+            "absent": list(last.absent)[:_MOST_TOLD] if last is not None else [],
             "trouble": list(last.trouble) if last is not None else [],
             "holds": dict(agent.enforcer.holds),
-            "cuts": [{"cut": cut.id, "port": cut.port} for cut in agent.ledger.cuts()[:1000]],
+            "cuts": [{"cut": cut.id, "port": cut.port} for cut in agent.ledger.cuts()[:_MOST_TOLD]],
             "undelivered": agent.spool.undelivered,
-            "usage": self.metering.usage(),
+            "usage": self.metering.usage(most=_MOST_TOLD),
             "figures": dict(self.figures()),
         }
 

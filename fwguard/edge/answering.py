@@ -117,15 +117,16 @@ class Answering:
         if self._ledger.holds(placed):
             return
         clause = _CLAUSES.get(what, "7.1")
+        measure = deciding.kernel_cut(port, clause, grounds, self._history, self._clock(), what=what)
         event = self._teller.event(
-            EventKind.CUT, port=port.number, reason="intrusion", clause=clause, what=what, evidence=evidence
-        )
+            EventKind.CUT, port=port.number, reason="intrusion", clause=clause, what=what, evidence=evidence,
+            until_s=measure.cut.until_s if measure.cut is not None else None, calls_person=measure.calls_person,
+        )  # fmt: skip
         self._ledger.add(
             LocalCut(id=event.id, port=port.number, clause=clause, reason="intrusion", at_us=event.at_us,
                      elements=(placed,))
         )  # fmt: skip
         self._teller.tell(event)
-        measure = deciding.kernel_cut(port, clause, grounds, self._history, self._clock(), what=what)
         self._history.take(measure, window_s=self._answers.breaker_window_s)
         self._keep_history()
         log.warning("the kernel cut a port", port=port.number, interface=interface, what=what)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import re
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -74,6 +76,8 @@ class Line:
         status, answer = self._ask("GET", target, None, extra_s=wait_s, most_bytes=_MOST_STATE_BYTES)
         if status == 204:
             return None
+        if isinstance(answer, _Verbatim):
+            return answer.state, answer.signature
         signature = answer.get("signature") if isinstance(answer, dict) else None
         state = answer.get("state") if isinstance(answer, dict) else None
         if not isinstance(signature, str) or not isinstance(state, str | dict):
@@ -164,9 +168,23 @@ class Line:
         return answer.status, _read(answer.status, data, f"{method} {target.partition('?')[0]}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Verbatim:
+    """A state as it stands in the answer, byte for byte: the signature is over these, and it is parsed once."""
+
+    state: bytes
+    signature: str
+
+
+# As the controller writes it: the very bytes that it signed. Anything else is read as JSON.
+_VERBATIM: Final = re.compile(rb'\{"signature":"([A-Za-z0-9+/]{86}==)","state":(?=\{.*\}\}\Z)', re.DOTALL)
+
+
 def _read(status: int, data: bytes, what: str) -> Any:
     if status == 204:
         return None
+    if status == 200 and (found := _VERBATIM.match(data)):
+        return _Verbatim(data[found.end() : -1], found[1].decode("ascii"))
     try:
         value = json.loads(data) if data else {}
     except (ValueError, RecursionError):

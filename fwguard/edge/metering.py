@@ -114,8 +114,8 @@ class Metering:
         with self._lock:
             return [(self._ports[name], count) for name, count in self.counts.items() if name in self._ports]
 
-    def usage(self) -> dict[str, Any]:
-        """Return the last minute of every client, for the report: bit/s as mean and 95th percentile."""
+    def usage(self, *, most: int) -> dict[str, Any]:
+        """Return the last minute of the busiest clients, for the report: bit/s as mean and 95th percentile."""
         found: dict[str, Any] = {}
         for subject, direction, step, mean, p95 in self.latest():
             if subject.scope == "client" and step is Step.MINUTE:

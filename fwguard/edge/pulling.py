@@ -5,6 +5,7 @@ A state that is not for this edge, not signed, older, or that does not parse is 
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
@@ -116,12 +117,12 @@ class Pulling(threading.Thread):
         try:
             signed = accept(data, signature, self._identity, newest=self.version)
         except InputError as error:
-            self._refuse(None, str(error))
+            self._refuse(_claimed(data), str(error))
             return
         if signed.version == self.version:
             good = self._last_good.read()
             if good is not None and good.data != signed.data:
-                self._refuse(signed, "another state under the number of the one that is enforced")
+                self._refuse(signed.version, "another state under the number of the one that is enforced")
             else:
                 self._ended.wait(1.0)
             return
@@ -133,7 +134,7 @@ class Pulling(threading.Thread):
         try:
             self._enforcer.check(signed.state)
         except FwguardError as error:
-            self._refuse(signed, str(error))
+            self._refuse(signed.version, str(error))
             return False
         self._propose(signed)
         try:
@@ -142,7 +143,7 @@ class Pulling(threading.Thread):
             self._last_good.withdraw()
             if before is not None:
                 self._enforcer.repair()
-            self._refuse(signed, str(error))
+            self._refuse(signed.version, str(error))
             return False
         try:
             self._last_good.confirm()
@@ -162,11 +163,11 @@ class Pulling(threading.Thread):
             # Enforcement goes on with a full disk; after a restart the older state holds until the next pull.
             self._teller.alarm(f"a state cannot be kept on disk: {error}")
 
-    def _refuse(self, signed: SignedState | None, why: str) -> None:
+    def _refuse(self, version: tuple[int, int] | None, why: str) -> None:
         """Tell once why a state is not applied, and ask again later."""
         if why != self._told:
             self._told = why
-            epoch, generation = signed.version if signed is not None else (None, None)
+            epoch, generation = version or (None, None)
             log.warning("a state was refused", epoch=epoch, generation=generation, why=why)
             self._teller.tell(
                 self._teller.event(EventKind.REFUSED, epoch=epoch, generation=generation, why=why[:1000])
@@ -179,6 +180,18 @@ class Pulling(threading.Thread):
             self._reported_at = time.monotonic()
         except FwguardError as error:
             log.warning("no report", why=str(error))
+
+
+def _claimed(data: bytes) -> tuple[int, int] | None:
+    """Return the number that a refused state claims to have, so that the controller knows which one is meant."""
+    try:
+        value = json.loads(data)
+        epoch, generation = value["epoch"], value["generation"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if type(epoch) is not int or type(generation) is not int:
+        return None
+    return epoch, generation
 
 
 def tell_applied(teller: Teller, done: Enforced) -> None:
