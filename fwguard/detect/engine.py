@@ -70,9 +70,19 @@ class Engine:
         self._last_s = 0.0
 
     def feed(
-        self, number: int, time_s: float, link: int, frame: bytes, ingress: str = "", zone: bytes = b""
+        self,
+        number: int,
+        time_s: float,
+        link: int,
+        frame: bytes,
+        ingress: str = "",
+        zone: bytes = b"",
+        reply: bool | None = None,
     ) -> tuple[Detection, ...] | list[Detection]:
-        """Take one frame; return what is now known. Never raises on what a frame holds."""
+        """Take one frame; return what is now known. Never raises on what a frame holds.
+
+        `reply` is the kernel's word on whether it goes back to who opened the connection; without it a SYN tells.
+        """
         self.packets += 1
         self._last_s = time_s
         packet = self.decoder.decode(link, frame)
@@ -85,9 +95,9 @@ class Engine:
             if self.spoofs.active and self.spoofs.sent(packet, ingress, number, time_s):
                 pass  # what bears another's name says nothing of that other
             elif protocol == TCP:
-                self._tcp(packet, number, time_s, ingress, zone)
+                self._tcp(packet, number, time_s, ingress, zone, reply)
             elif protocol == UDP:
-                self._udp(packet, number, time_s, ingress, zone)
+                self._udp(packet, number, time_s, ingress, zone, reply)
             elif protocol in (ICMP, ICMPV6):
                 inner = self.behaviours.icmp(packet, ingress, number, time_s)
                 if inner and (entry := self.flows.entries.get(zone + inner)) is not None:
@@ -101,12 +111,14 @@ class Engine:
         self.behaviours.finish(self._last_s)
         return self.accuser.taken()
 
-    def _tcp(self, packet: Packet, number: int, time_s: float, ingress: str, zone: bytes) -> None:
+    def _tcp(
+        self, packet: Packet, number: int, time_s: float, ingress: str, zone: bytes, reply: bool | None
+    ) -> None:
         key = zone + packet.key if zone else packet.key
         flags = packet.flags
         entry = self.flows.entries.get(key)
         if entry is None or (flags & (SYN | ACK) == SYN and self._begins_anew(entry, packet)):
-            entry = self._begin(key, packet, number, time_s, ingress, zone)
+            entry = self._begin(key, packet, number, time_s, ingress, zone, reply)
         flow, side = entry
         if side.ingress != ingress:
             if side.packets:
@@ -136,12 +148,24 @@ class Engine:
             self.behaviours.ended(flow, number, time_s)
 
     def _begin(
-        self, key: bytes, packet: Packet, number: int, time_s: float, ingress: str, zone: bytes
+        self,
+        key: bytes,
+        packet: Packet,
+        number: int,
+        time_s: float,
+        ingress: str,
+        zone: bytes,
+        reply: bool | None,
     ) -> Entry:
-        entry = self.flows.open(key, packet, number, time_s, ingress, zone)
-        entry[0].judges = self.judges.plain
+        entry = flow, sender = self.flows.open(key, packet, number, time_s, ingress, zone)
+        flow.judges = self.judges.plain
+        if reply is not None and not flow.certain:
+            flow.certain = True
+            if reply:
+                flow.client, flow.server = flow.server, sender
         flags = packet.flags if packet.protocol == TCP else SYN
-        self.behaviours.opened(entry[0], flags, number, time_s)
+        if not reply:
+            self.behaviours.opened(flow, flags, number, time_s)
         return entry
 
     def _last_word(self, flow: Flow) -> None:
@@ -296,11 +320,13 @@ class Engine:
         flow.judges = ()
         self._found(Detector.IRC, flow, Proof(reason, (at, flow.first_number, number)), flow.last_s)
 
-    def _udp(self, packet: Packet, number: int, time_s: float, ingress: str, zone: bytes) -> None:
+    def _udp(
+        self, packet: Packet, number: int, time_s: float, ingress: str, zone: bytes, reply: bool | None
+    ) -> None:
         key = zone + packet.key if zone else packet.key
         entry = self.flows.entries.get(key)
         if entry is None:
-            entry = self._begin(key, packet, number, time_s, ingress, zone)
+            entry = self._begin(key, packet, number, time_s, ingress, zone, reply)
         flow, side = entry
         if side.ingress != ingress:
             if side.packets:

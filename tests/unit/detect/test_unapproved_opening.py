@@ -164,6 +164,24 @@ def test_nobody_is_blamed_for_an_answer_of_another(thresholds: Thresholds) -> No
     assert [] == run(thresholds, wire, state(), ours=("203.0.113.99",))
 
 
+@pytest.mark.parametrize(("client", "server", "said"), [(CLIENT, SERVER, 1), (SERVER, CLIENT, 0)])
+@pytest.mark.parametrize("first", ["c", "s"])
+def test_the_kernel_says_who_began(
+    thresholds: Thresholds, client: str, server: str, said: int, first: str
+) -> None:
+    """An edge copies packets with payload alone: no SYN is seen, and a server may be the first to speak."""
+    wire = Wire()
+    lines = [(first, b"SSH-2.0-one\r\n"), ("s" if first == "c" else "c", b"SSH-2.0-two\r\n")]
+    wire.talk(lines, port=22, client=client, server=server, opened=False, closed=False)
+    engine = Engine(thresholds, approved=Approved.of(state()))
+    found: list[Detection] = []
+    for number, (time_s, link, frame) in enumerate(wire.frames, 1):
+        replies = frame[26:30] == bytes(int(part) for part in server.split("."))
+        ingress = OUTER if frame[26:30] == bytes((192, 0, 2, 10)) else UPLINK
+        found += engine.feed(number, time_s, link, frame, ingress, reply=replies)
+    assert said == len(found)
+
+
 def test_our_own_monitoring_is_silent(thresholds: Thresholds) -> None:
     """It may reach every port (clause 7.10)."""
     wire = Wire()

@@ -40,6 +40,11 @@ def test_every_detector_we_ship_speaks_under_a_clause_that_we_ship() -> None:
         ("  syn_pps: 150 ", "  syn_pps: 150\n  syn_pps: 15 ", "flood.syn_pps: stands twice"),
         ("  syn_pps: 150 ", "  sin_pps: 150 ", "flood.sin_pps: is not known"),
         ('socks:\n  clause: "7.5"', 'socks:\n  clause: "some"', "socks.clause"),
+        ("  grace_s: 15 min", "  grace_s: 0 min", "answers.grace_s: is zero"),
+        ("  cut_for_s: [10 min", "  cut_for_s: [never", "answers.cut_for_s[0]: 'never' is no duration"),
+        ("  cut_from_percent: 80", "  cut_from_percent: 101", "answers.cut_from_percent: 101 is out of bounds"),
+        ("  breaker_clients: 20", "  breaker_clients: 0", "answers.breaker_clients: 0 is out of bounds"),
+        ("  shared_ports: [53,", "  shared_ports: [0,", "answers.shared_ports[0]: 0 is out of bounds"),
         ("amplifier_ports: [17,", "amplifier_ports: [70000,", "flood.amplifier_ports[0]"),
     ],
 )  # fmt: skip
@@ -63,3 +68,34 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
     """Which file was looked for."""
     with pytest.raises(InputError, match="detectors.yaml"):
         read_detectors(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("  mode: act\n  confidence_percent: 97", "  mode: off\n  confidence_percent: 97", "tor.mode"),
+        (
+            "  mode: act\n  confidence_percent: 97",
+            "  mode: act\n  confidence_percent: 0",
+            "tor.confidence_percent",
+        ),
+        ("  mode: act\n  confidence_percent: 97", "  mode: act", "confidence_percent"),
+        (
+            "cut_for_s: [10 min, 1 h, 1 d]",
+            "cut_for_s: [1 s, 1 s, 1 s, 1 s, 1 s, 1 s, 1 s, 1 s, 1 s]",
+            "has 9 times",
+        ),
+    ],
+)
+def test_a_bad_answer_is_refused(old: str, new: str, words: str) -> None:
+    """A mode that is none, a trust of nothing, too many times."""
+    with pytest.raises(InputError, match="detectors.yaml") as caught:
+        parse_detectors(TEXT.replace(old, new, 1), "detectors.yaml")
+    assert words in str(caught.value)
+
+
+def test_how_verdicts_are_answered_is_read() -> None:
+    """Trust of every detector, and how long cuts last."""
+    answers = read_detectors(RULES).answers
+    assert set(Detector) == set(answers.trust)
+    assert ((600, 3600, 86400), 900) == (answers.cut_for_s, answers.grace_s)
