@@ -48,6 +48,7 @@ class History:
         self.clients: dict[str, float] = {}  # client -> when it was last cut
         self.now_s = 0.0
         self.dropped = 0
+        self._written: dict[int, tuple[PortRecord, str]] = {}
 
     def at(self, now_s: float) -> float:
         """Return the time that counts."""
@@ -116,15 +117,18 @@ class History:
 
     def to_bytes(self) -> bytes:
         """Return it as canonical JSON: equal histories give equal bytes."""
-        value = {
-            "version": VERSION,
-            "now_s": self.now_s,
-            "most_ports": self.most_ports,
-            "dropped": self.dropped,
-            "clients": self.clients,
-            "records": {str(number): _record_to_json(one) for number, one in self.records.items()},
-        }
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+        # It is written after every answer, and one record changes: the others' text is kept.
+        before, self._written = self._written, {}
+        for number, record in self.records.items():
+            known = before.get(number)
+            text = known[1] if known is not None and known[0] is record else _dump(_record_to_json(record))
+            self._written[number] = record, text
+        records = sorted((str(number), text) for number, (_, text) in self._written.items())
+        joined = ",".join(f'"{number}":{text}' for number, text in records)
+        return (
+            f'{{"clients":{_dump(self.clients)},"dropped":{self.dropped},"most_ports":{self.most_ports},'
+            f'"now_s":{_dump(self.now_s)},"records":{{{joined}}},"version":{VERSION}}}'
+        ).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes, file: str = "history") -> History:
@@ -149,6 +153,10 @@ class History:
                 expected="what an edge wrote of its earlier answers",
             ) from None
         return history
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _newest(known: Mapping[str, Any], name: str, value: Any, most: int) -> dict[str, Any]:

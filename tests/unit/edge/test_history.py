@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,6 +53,8 @@ def test_what_is_read_is_what_was_written(done: list[Measure], released: list[tu
     for port, at_s in released:
         history.released(port, at_s)
     written = history.to_bytes()
+    assert written == json.dumps(json.loads(written), sort_keys=True, separators=(",", ":")).encode()
+    assert written == history.to_bytes()
     again = History.from_bytes(written)
     assert (written, history.records, history.clients, history.now_s, history.dropped) == (
         again.to_bytes(), again.records, again.clients, again.now_s, again.dropped,
