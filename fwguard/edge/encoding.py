@@ -19,6 +19,10 @@ _v4 = lru_cache(maxsize=1 << 16)(lambda value: int(value).to_bytes(4, "big"))
 _v6 = lru_cache(maxsize=1 << 16)(lambda value: int(value).to_bytes(16, "big"))
 _name = lru_cache(maxsize=1 << 15)(keys.interface)
 _ether = lru_cache(maxsize=1 << 15)(keys.ether)
+_port = lru_cache(maxsize=1 << 16)(keys.port)
+_protocol = lru_cache(maxsize=256)(keys.protocol)
+_PADDING: Final = {Field.ETHER: 2, Field.ARP_ETHER: 2, Field.ND_ETHER: 2, Field.PROTOCOL: 3, Field.SPORT: 2,
+                   Field.DPORT: 2, Field.TCP_SPORT: 2, Field.TCP_DPORT: 2, Field.ZONE: 2}  # fmt: skip
 
 
 def _zone(value: int) -> bytes:
@@ -30,8 +34,8 @@ PACKERS: Final[Mapping[Field, Callable[[Any], bytes]]] = {
     Field.IIF: _name, Field.OIF: _name, Field.ETHER: _ether, Field.ARP_ETHER: _ether, Field.ND_ETHER: _ether,
     Field.V4_SOURCE: _v4, Field.V4_TARGET: _v4, Field.ARP_IP: _v4,
     Field.V6_SOURCE: _v6, Field.V6_TARGET: _v6, Field.ND_TARGET: _v6,
-    Field.PROTOCOL: keys.protocol, Field.SPORT: keys.port, Field.DPORT: keys.port,
-    Field.TCP_SPORT: keys.port, Field.TCP_DPORT: keys.port, Field.ZONE: _zone, Field.PRIORITY: keys.mark,
+    Field.PROTOCOL: _protocol, Field.SPORT: _port, Field.DPORT: _port,
+    Field.TCP_SPORT: _port, Field.TCP_DPORT: _port, Field.ZONE: _zone, Field.PRIORITY: keys.mark,
 }  # fmt: skip
 
 
@@ -72,12 +76,20 @@ def identity(element: Element) -> tuple[object, ...]:
     return element.key, element.key_end, False, element.comment, element.data
 
 
+@lru_cache(maxsize=256)
+def _parts(key: tuple[Field, ...]) -> tuple[tuple[Callable[[Any], bytes], bytes], ...]:
+    """Return how each field is packed, and what pads it within a concatenation."""
+    if len(key) == 1:
+        return ((PACKERS[key[0]], b""),)
+    return tuple((PACKERS[field], bytes(_PADDING.get(field, 0))) for field in key)
+
+
 def _packed(spec: SetSpec, key: Key) -> tuple[bytes, bytes]:
+    parts = zip(_parts(spec.key), key, strict=True)
     if spec.is_interval:
-        low = [PACKERS[f](v[0]) for f, v in zip(spec.key, key, strict=True)]  # type: ignore[index]
-        high = [PACKERS[f](v[1]) for f, v in zip(spec.key, key, strict=True)]  # type: ignore[index]
-        return keys.concat(*low), keys.concat(*high)
-    packed = keys.concat(*[PACKERS[f](v) for f, v in zip(spec.key, key, strict=True)])
+        both = [(pack(value[0]) + pad, pack(value[1]) + pad) for (pack, pad), value in parts]  # type: ignore[index]
+        return b"".join([low for low, _ in both]), b"".join([high for _, high in both])
+    packed = b"".join([pack(value) + pad for (pack, pad), value in parts])
     return packed, packed
 
 

@@ -20,7 +20,7 @@ from fwguard.edge import set_updates, structure
 from fwguard.edge.classes import Classes
 from fwguard.edge.encoding import elements_of, table_of
 from fwguard.edge.endings import Inbound, end_what_ended, next_end_s, refuse_midstream
-from fwguard.edge.set_updates import Sets
+from fwguard.edge.set_updates import Prepared, Sets
 from fwguard.edge.structure import OUR_TABLES, SHUT_TABLES, Structure, wanted_sets
 from fwguard.errors import ConflictError, DeviceError, FwguardError
 from fwguard.kernel import ruleset, scratch, tables
@@ -224,7 +224,8 @@ class Enforcer:
             _, made = self._structure.of(now.compiled)
             made, _ = structure.without_absent(made, now.state, structure.interfaces())
             found = list(ruleset.differences(self.socket, made, keep=_kept(now.sets, now.compiled)))
-            found += set_updates.against_kernel(self.socket, now.sets, now_s=int(self._clock())).words
+            elements = set_updates.prepared(now.sets, now_s=int(self._clock()))
+            found += set_updates.against_kernel(self.socket, now.sets, elements).words
             with suppress(FwguardError):
                 found += self._classes.differences()
             return tuple(found)
@@ -276,13 +277,14 @@ class Enforcer:
     def _once(
         self, work: _Work, state: EdgeState, compiled: Compiled, sets: Sets, before: _Now | None, now_s: int
     ) -> None:
+        elements = set_updates.prepared(sets, now_s=now_s) if before is None else {}
         work.text, made = self._structure.of(compiled)
         made, work.absent = structure.without_absent(made, state, structure.interfaces())
         if before is None or before.text != work.text or before.absent != work.absent:
-            work.found += self._restructure(compiled, made, sets, now_s, tell=before is None)
+            work.found += self._restructure(compiled, made, sets, elements, now_s)
             work.restructured = True
         if before is None:
-            update = set_updates.against_kernel(self.socket, sets, now_s=now_s)
+            update = set_updates.against_kernel(self.socket, sets, elements)
         else:
             update = set_updates.between(before.sets, sets, now_s=now_s)
         work.found += update.words
@@ -293,13 +295,14 @@ class Enforcer:
         if before is not None:
             set_updates.confirm(self.socket, update)
         elif not update.is_empty:
-            left = set_updates.against_kernel(self.socket, sets, now_s=now_s)
+            left = set_updates.against_kernel(self.socket, sets, elements)
             if not left.is_empty:
                 raise DeviceError(f"the kernel holds another: {'; '.join(left.words[:5])}; apply it again")
 
     def _restructure(
-        self, compiled: Compiled, made: scratch.Compiled, sets: Sets, now_s: int, *, tell: bool
+        self, compiled: Compiled, made: scratch.Compiled, sets: Sets, elements: Prepared, now_s: int
     ) -> list[str]:
+        """Apply what is not elements; return what stood otherwise, where that was not known (`elements` given)."""
         keep = _kept(sets, compiled)
         for table in made.tables:
             # Adopted apart: in the transaction that changes a table's flags no base chain can be made.
@@ -308,17 +311,19 @@ class Enforcer:
                 tables.hold(self.socket, table)
         missing = [table for table in made.tables if tables.state_of(self.socket, table) is None]
         # The elements of what is made anew go in with it: tables in one transaction, shards beside the old.
-        fresh = (
-            sets if missing else {where: held for where, held in sets.items() if where not in compiled.specs}
-        )
-        wanted = structure.filled(made, fresh, now_s=now_s)
+        ranged = {where: held for where, held in sets.items() if where not in compiled.specs}
+        if missing:
+            fresh = elements or set_updates.prepared(sets, now_s=now_s)
+        else:
+            fresh = set_updates.prepared(ranged, now_s=now_s)
+        wanted = structure.filled(made, fresh)
         found = [f"table {table} was missing" for table in missing]
-        if tell and not missing:
+        if elements and not missing:
             found = list(ruleset.differences(self.socket, wanted, keep=keep))
         applied = ruleset.apply(self.socket, wanted, keep=keep)
         self.holds = {str(table): hold.value for table, hold in applied.held}
         self._remove(table for table in (*OUR_TABLES, *SHUT_TABLES) if table not in made.tables)
-        return found if tell else []
+        return found if elements else []
 
     def _cut_again(self, work: _Work, compiled: Compiled) -> None:
         """Put the cuts made on the spot where they are gone: into a table that was made anew."""

@@ -17,6 +17,7 @@ from fwguard.kernel.refusals import raise_refused
 from fwguard.kernel.sets import NamedSet
 
 Sets = Mapping[tuple[str, str], tuple[SetSpec, Content]]
+Prepared = Mapping[tuple[str, str], Sequence[Element]]
 _TIME_SLACK_MS: Final = 5_000  # what an ending may differ: seconds are whole, and reading takes time
 
 
@@ -63,12 +64,17 @@ def between(before: Sets, after: Sets, *, now_s: int) -> Update:
     return update
 
 
-def against_kernel(socket: NetlinkSocket, sets: Sets, *, now_s: int) -> Update:
-    """Return what leads from what the kernel holds to these contents; times may differ by 5 s."""
+def prepared(sets: Sets, *, now_s: int) -> Prepared:
+    """Return every set's elements as the kernel shall hold them from now on."""
+    return {where: list(live_elements(spec, content, now_s=now_s)) for where, (spec, content) in sets.items()}
+
+
+def against_kernel(socket: NetlinkSocket, sets: Sets, elements: Prepared) -> Update:
+    """Return what leads from what the kernel holds to these elements; times may differ by 5 s."""
     update = Update()
-    for where, (spec, content) in sets.items():
+    for where, (spec, _) in sets.items():
         there = {identity(one): one for one in NamedSet(socket, table_of(spec), spec.name).elements()}
-        should = {identity(one): one for one in live_elements(spec, content, now_s=now_s)}
+        should = {identity(one): one for one in elements[where]}
         front = _front(there) if spec.is_interval else None
         gone = [one for ident, one in there.items() if ident not in should and ident != front]
         new = [one for ident, one in should.items() if ident not in there]

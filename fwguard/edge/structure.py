@@ -15,12 +15,11 @@ from fwguard.compile.elements import Content as Elements
 from fwguard.compile.names import TABLE
 from fwguard.compile.ranged import shard_spec
 from fwguard.compile.sets import SetSpec
-from fwguard.edge.encoding import live_elements
 from fwguard.kernel import attributes as a
 from fwguard.kernel import nf_tables as n
 from fwguard.kernel import scratch
 from fwguard.kernel.content import Content
-from fwguard.kernel.elements import encode
+from fwguard.kernel.elements import Element, encode
 from fwguard.model.edge import EdgeState, Link
 
 OUR_TABLES: Final = tuple(n.Table(family, TABLE) for family in ("inet", "arp", "netdev", "bridge"))
@@ -86,23 +85,17 @@ def wanted_sets(compiled: Compiled) -> dict[tuple[str, str], tuple[SetSpec, Elem
     return fixed | {("inet", name): held for name, held in ranged_sets(compiled).items()}
 
 
-def filled(
-    made: scratch.Compiled, sets: Mapping[tuple[str, str], tuple[SetSpec, Elements]], *, now_s: int
-) -> scratch.Compiled:
-    """Return the same ruleset with the elements of these sets in it."""
+def filled(made: scratch.Compiled, elements: Mapping[tuple[str, str], Iterable[Element]]) -> scratch.Compiled:
+    """Return the same ruleset with elements in these sets."""
     contents = []
     for content in made.contents:
         own = dict(content.sets)
-        for (family, name), (spec, elements) in sets.items():
-            if family == content.table.family and elements:
-                own[name] = replace(own[name], elements=_payloads(spec, elements, now_s))
+        for (family, name), some in elements.items():
+            if family == content.table.family and name in own:
+                payloads = [encode(one)[a.HEADER_BYTES :] for one in some]
+                own[name] = replace(own[name], elements={payload: payload for payload in payloads})
         contents.append(replace(content, sets=own))
     return scratch.Compiled(tuple(contents))
-
-
-def _payloads(spec: SetSpec, elements: Elements, now_s: int) -> dict[bytes, bytes]:
-    payloads = (encode(one)[a.HEADER_BYTES :] for one in live_elements(spec, elements, now_s=now_s))
-    return {payload: payload for payload in payloads}
 
 
 def without_absent(
