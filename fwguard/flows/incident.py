@@ -124,7 +124,7 @@ def _cut(
     ]  # fmt: skip
     if trips and not by_kernel:
         return _hold(session, house, case, event, spoken, rows, trips)
-    move_case(session, case, CaseEvent.ISOLATED, actor=event.edge.subject, at=now, why=_until(ends_at))
+    move_case(session, case, CaseEvent.ISOLATED, actor=event.edge.subject, at=now)
     _tell_of(
         session,
         house,

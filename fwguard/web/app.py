@@ -14,6 +14,7 @@ from fwguard.flows.house import House
 from fwguard.web import (
     addresses,
     cases,
+    edge_pages,
     edges,
     firewalls,
     health,
@@ -34,7 +35,20 @@ from fwguard.web.sessions import install_sessions
 from fwguard.web.shield import install_shield
 from fwguard.web.tries import install_tries
 
-PAGES = (start, login, requests, tickets, firewalls, addresses, registrations, cases, mails, log, health)
+PAGES = (
+    start,
+    login,
+    requests,
+    tickets,
+    firewalls,
+    addresses,
+    registrations,
+    cases,
+    edge_pages,
+    mails,
+    log,
+    health,
+)
 
 
 def create_app(house: House, given: Mapping[str, Any] | None = None) -> Flask:

@@ -35,6 +35,7 @@ _STAFF: Final = (
     ("addresses.addresses", _("Addresses")),
     ("registrations.registrations", _("Registrations")),
     ("cases.cases", _("Cases")),
+    ("edge_pages.edges", _("Edges")),
     ("mails.mails", _("Mail")),
     ("log.log", _("Log")),
 )

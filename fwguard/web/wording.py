@@ -11,7 +11,9 @@ from flask_babel import lazy_pgettext as _p
 
 from fwguard.mail.events import Event
 from fwguard.model.case import CaseEvent, CaseKind, CaseState
-from fwguard.model.controls import ServiceKind
+from fwguard.model.controls import Passage, ServiceKind
+from fwguard.model.edge import PortKind
+from fwguard.model.edge_wire import EventKind
 from fwguard.model.inventory import Language, OnDrift, Platform, Role
 from fwguard.model.machine_state import MachineState
 from fwguard.model.policy import Action, Hook, NatKind
@@ -156,6 +158,26 @@ NAMES: Final[Mapping[type[StrEnum], Mapping[StrEnum, Any]]] = {
         Ending.MIGRATED: _("another took its place (clause 7.9)"),
         Ending.GIVEN: _("the reservation became a server's"),
     },
+    PortKind: {
+        PortKind.SERVER: _("server"),
+        PortKind.FIREWALL_IN: _("firewall, inside"),
+        PortKind.FIREWALL_OUT: _("firewall, outside"),
+    },
+    EventKind: {
+        EventKind.VERDICT: _("a detector spoke"),
+        EventKind.CUT: _("cut by the kernel"),
+        EventKind.RELEASED: _("a cut was taken back"),
+        EventKind.REPAIRED: _("repaired"),
+        EventKind.APPLIED: _("a state is enforced"),
+        EventKind.REFUSED: _("a state was refused"),
+        EventKind.ALARM: _("alarm"),
+        EventKind.REFUSAL: _("packets were refused"),
+        EventKind.CONNECTION: _("a connection"),
+    },
+    Passage: {
+        Passage.CONSOLE: _("console"),
+        Passage.REMEDIATION: _("updates"),
+    },
     Role: {
         Role.GENERAL: _("general"),
         Role.MAIL: _("mail server"),
@@ -222,6 +244,10 @@ WHYS: Final[Mapping[str, Any]] = {
     "policy: hold": _("its policy is to hold"),
     "withdrawn": _("by whoever asked"),
     "ordered": _("a person ordered it"),
+    "noted": _("noted"),
+    "its time is over": _("its time is over"),
+    "a new check saw nothing more": _("a new check saw nothing more"),
+    "nothing more was seen": _("nothing more was seen"),
     "noted in the inventory": _("noted in the inventory"),
     "the overlap is over (clause 7.9)": _("the overlap is over (clause 7.9)"),
     "its end has come": _("its end has come"),

@@ -16,6 +16,7 @@ from fwguard.web.shield import OPEN, way_back
 ALICE = contact_of("acme", "fr", 0)
 VALUES = {
     "number": "T-2026-0001", "name": "fw-globex", "mail_id": 1, "filename": "portal.css", "address": "192.0.2.20",
+    "evidence_id": 1,
 }  # fmt: skip
 
 
