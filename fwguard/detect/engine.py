@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from fwguard.detect.accuse import Accuser
+from fwguard.detect.agreeing import own_words
 from fwguard.detect.arp_spoof import ArpSpoofs
 from fwguard.detect.behaviour import Behaviours
 from fwguard.detect.bounded import Bounded
@@ -267,9 +268,18 @@ class Engine:
             return
         self.flows.free(flow)
 
-    def _found(self, detector: Detector, flow: Flow, proof: Proof, time_s: float) -> None:
-        """Put a verdict on a flow."""
+    def _found(self, detector: Detector, flow: Flow, proof: Proof, time_s: float) -> bool:
+        """Put a verdict on a flow; return False where who is ours did not say itself what proves it."""
         held, other = self._held(flow)
+        if detector is Detector.SMTP:
+            flow.watch = self.behaviours.watch_mail
+        elif detector is Detector.IRC:
+            flow.watch = self._follow_dcc
+        allowed, inside = self.spoofs.allowed, self.spoofs.inside
+        if allowed and held.ingress not in allowed:
+            return False
+        if (allowed or (inside and self.spoofs.is_inside(held.address))) and not own_words(flow, held, proof):
+            return False
         self.accuser.accuse(
             detector,
             proof.reason,
@@ -285,10 +295,7 @@ class Engine:
             peer_port=other.port,
             ingress=held.ingress,
         )
-        if detector is Detector.SMTP:
-            flow.watch = self.behaviours.watch_mail
-        elif detector is Detector.IRC:
-            flow.watch = self._follow_dcc
+        return True
 
     def _held(self, flow: Flow) -> tuple[Side, Side]:
         """Return who is held to account: the side that is ours, else who opened the flow."""

@@ -19,7 +19,7 @@ _PENDING_MOST: Final = 8
 _OPENINGS_MOST: Final = 1024
 _NAMED: Final = (Detector.VIDEOCHAT, Detector.IRC, Detector.MINING)
 
-Found = Callable[[Detector, Flow, Proof, float], None]
+Found = Callable[[Detector, Flow, Proof, float], bool]
 
 
 class Datagrams:
@@ -39,7 +39,8 @@ class Datagrams:
         opinion = videochat.look(flow, side, payload, number)
         endpoint = flow.client.address, flow.client.port
         if isinstance(opinion, Proof):
-            self.found(Detector.VIDEOCHAT, flow, opinion, time_s)
+            if not self.found(Detector.VIDEOCHAT, flow, opinion, time_s):
+                return False  # so far a stranger speaks alone
             self.chatting.take(endpoint, lambda: number)
             for other in self.asking.entries.pop(endpoint, ()):
                 if other is not flow and other.judges:

@@ -27,7 +27,18 @@ Pending = Callable[[Side, Flow], None]
 class Media:
     """What the datagrams of one flow have shown so far."""
 
-    __slots__ = ("checks", "numbers", "other", "relays", "sources", "stun", "zoom", "zoom_peers")
+    __slots__ = (
+        "checks",
+        "numbers",
+        "other",
+        "relays",
+        "sources",
+        "spoke_client",
+        "spoke_server",
+        "stun",
+        "zoom",
+        "zoom_peers",
+    )
 
     def __init__(self) -> None:
         self.stun = 0
@@ -38,6 +49,7 @@ class Media:
         self.zoom_peers = 0
         self.sources: dict[int, Sources] = {}
         self.numbers: list[int] = []
+        self.spoke_client = self.spoke_server = False  # who said anything of the kind itself
 
 
 def look(flow: Flow, side: Side, payload: bytes, number: int) -> Proof | Opinion:
@@ -45,7 +57,7 @@ def look(flow: Flow, side: Side, payload: bytes, number: int) -> Proof | Opinion
     media = flow.media
     if not isinstance(media, Media):
         media = flow.media = Media()
-    first = payload[0]
+    first, other = payload[0], media.other
     reason: Reason | None = None
     if first < 4:
         message = read_stun(payload)
@@ -60,11 +72,26 @@ def look(flow: Flow, side: Side, payload: bytes, number: int) -> Proof | Opinion
         reason = _zoom(media, flow, side, payload)
     else:
         media.other += 1
+    if _is_of_the_kind(media, side, first, reason) and media.other == other:
+        if side is flow.client:
+            media.spoke_client = True
+        else:
+            media.spoke_server = True
     if len(media.numbers) < 8:
         media.numbers.append(number)
     if reason is not None:
         return Proof(reason, tuple(media.numbers))
     return NEVER if media.other >= _MOST_OTHER else WAIT
+
+
+def _is_of_the_kind(media: Media, side: Side, first: int, reason: Reason | None) -> bool:
+    """Return whether a datagram shows that its sender takes part: one that only repeats what it got does not."""
+    if reason is not None or first < 4:
+        return True
+    sources = media.sources.get(id(side))
+    if sources is None or not 128 <= first < 192:
+        return False
+    return bool(sources.control) or any(track[3] >= 2 for track in sources.tracks.values())
 
 
 def _stun(media: Media, message: Stun) -> Reason | None:
