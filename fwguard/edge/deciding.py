@@ -8,12 +8,12 @@ is ours, or a feed's, and a person must look. Contract clauses 6.1, 7.1, 7.4, 7.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fwguard.edge.grounds import NUMBERS, Grounds
 from fwguard.edge.history import History
-from fwguard.edge.measure import CUTS, Action, Connection, Cut, Measure, cut_reason
+from fwguard.edge.measure import CUTS, Action, Connection, Cut, Measure, PortRange, cut_reason
 from fwguard.model.answering import DetectorMode
 from fwguard.model.controls import Rung
 from fwguard.model.detection import Detection, Detector, Reason
@@ -22,47 +22,86 @@ from fwguard.model.edge import EdgePort
 _CAPPED: Final = {Rung.SERVER: Rung.SERVICE}
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One detection to be answered, and who stands accused (None: nobody yet)."""
+
+    detection: Detection
+    grounds: Grounds
+    history: History
+    at_s: float
+    port: EdgePort | None = None
+
+    def answer(
+        self,
+        action: Action,
+        why: Reason,
+        *,
+        cut: Cut | None = None,
+        would: Action = Action.NOTHING,
+        breach: bool = False,
+        notice: str = "",
+        calls_person: bool = False,
+    ) -> Measure:
+        """Return the measure."""
+        port, detection = self.port, self.detection
+        return Measure(
+            action=action,
+            detector=detection.detector,
+            clause=detection.clause,
+            why=why,
+            at_s=self.at_s,
+            port=port.number if port else 0,
+            interface=port.interface if port else "",
+            client=port.client if port else "",
+            reason=cut_reason(detection),
+            cut=cut,
+            would=would,
+            breach=breach,
+            notice=notice,
+            calls_person=calls_person,
+        )
+
+    @property
+    def on_trial(self) -> bool:
+        """Tell whether the detector only says what it would have done."""
+        return self.grounds.answers.trust[self.detection.detector].mode is DetectorMode.DRY_RUN
+
+
 def decide(detection: Detection, grounds: Grounds, history: History, now_s: float) -> Measure:
     """Return what is done about one detection. `now_s` is seconds since 1970; nothing is remembered here.
 
     Call `history.take` with the measure before the next decision.
     """
     now_s = history.at(now_s)
-    nobody = Measure(
-        action=Action.NOTHING, detector=detection.detector, clause=detection.clause, why=Reason("no-port"),
-        at_s=now_s, reason=cut_reason(detection),
-    )  # fmt: skip
-    if grounds.is_monitoring(detection.server, detection.peer):
-        return replace(nobody, why=Reason("monitoring"))
     port = grounds.accused(detection)
+    asked = _Asked(detection, grounds, history, now_s, port)
+    if grounds.is_monitoring(detection.server, detection.peer):
+        return asked.answer(Action.NOTHING, Reason("monitoring"))
     if port is None:
-        return _by_address(detection, grounds, history, nobody)
-    on_port = replace(nobody, port=port.number, interface=port.interface, client=port.client)
+        return _by_address(asked)
     granted = _granted(detection, port, grounds, now_s)
     if granted is not None:
-        return replace(on_port, why=granted)
-    measure = _by_ladder(detection, port, grounds, history, on_port)
-    if grounds.answers.trust[detection.detector].mode is DetectorMode.DRY_RUN:
-        return replace(
-            on_port, action=Action.DRY_RUN, would=measure.action,
-            why=Reason("dry-run", (("would", measure.action.value),)),
-        )  # fmt: skip
-    return _within_breaker(measure, grounds, history)
+        return asked.answer(Action.NOTHING, granted)
+    measure = _by_ladder(asked, port)
+    if asked.on_trial:
+        why = Reason("dry-run", (("would", measure.action.value),))
+        return asked.answer(Action.DRY_RUN, why, would=measure.action)
+    return _within_breaker(asked, measure)
 
 
-def _by_address(detection: Detection, grounds: Grounds, history: History, nobody: Measure) -> Measure:
+def _by_address(asked: _Asked) -> Measure:
     """Answer a verdict that names an address only: anyone can write an address, so nothing is cut by it."""
-    port = None if detection.ingress else grounds.by_address(detection.server)
+    detection = asked.detection
+    port = None if detection.ingress else asked.grounds.by_address(detection.server)
     if port is None:
-        return nobody
-    on_port = replace(nobody, port=port.number, interface=port.interface, client=port.client)
+        return asked.answer(Action.NOTHING, Reason("no-port"))
+    asked = replace(asked, port=port)
     why = Reason("by-address", (("address", detection.server),))
-    if grounds.answers.trust[detection.detector].mode is DetectorMode.DRY_RUN:
-        return replace(on_port, action=Action.DRY_RUN, would=Action.WARN, why=why)
+    if asked.on_trial:
+        return asked.answer(Action.DRY_RUN, why, would=Action.WARN)
     # No breach: else whoever writes reports would lead a server up its ladder.
-    return replace(
-        _warn(on_port, "address " + detection.clause, grounds, history, why, person=True), breach=False
-    )
+    return _warn(asked, "address " + detection.clause, why, person=True, breach=False)
 
 
 def _granted(detection: Detection, port: EdgePort, grounds: Grounds, now_s: float) -> Reason | None:
@@ -81,15 +120,13 @@ def _granted(detection: Detection, port: EdgePort, grounds: Grounds, now_s: floa
     return None
 
 
-def _by_ladder(
-    detection: Detection, port: EdgePort, grounds: Grounds, history: History, on_port: Measure
-) -> Measure:
+def _by_ladder(asked: _Asked, port: EdgePort) -> Measure:
     """Answer a breach by the rung that the earlier ones of this port lead to."""
-    answers, now_s = grounds.answers, on_port.at_s
-    record = history.of(port.number)
+    detection, answers, now_s = asked.detection, asked.grounds.answers, asked.at_s
+    record = asked.history.of(port.number)
     clause = detection.clause
-    ladder = grounds.ladder(clause)
-    earlier = history.breaches(port.number, clause, now_s - ladder.window_s)
+    ladder = asked.grounds.ladder(clause)
+    earlier = asked.history.breaches(port.number, clause, now_s - ladder.window_s)
     probation = bool(record.released_s) and now_s < record.released_s + answers.probation_s
     rung = ladder.rung(earlier + probation)
     trusted = answers.trust[detection.detector].confidence_percent
@@ -100,81 +137,77 @@ def _by_ladder(
         ("confidence", str(trusted)),
     )
     if rung is not Rung.WARN and trusted < answers.cut_from_percent:
-        why = Reason("low-confidence", facts)
-        return replace(_warn(on_port, "low " + clause, grounds, history, why, person=True), breach=False)
+        return _warn(asked, "low " + clause, Reason("low-confidence", facts), person=True, breach=False)
     if trusted < answers.server_from_percent:
         rung = _CAPPED.get(rung, rung)
     if rung is Rung.WARN:
-        return _warn(on_port, clause, grounds, history, Reason("ladder", facts), person=False)
-    cut = _cut(rung, detection, port, grounds, history, on_port)
+        return _warn(asked, clause, Reason("ladder", facts))
+    cut = _cut(rung, asked, port)
     if cut is None:
-        return _warn(
-            on_port, "small " + clause, grounds, history, Reason("nothing-smaller", facts), person=True
-        )
-    # What was on its way when its port was cut is no further breach, whatever the next rung is.
-    least = _cut(Rung.PORT, detection, port, grounds, history, on_port) or cut
-    if any(one.covers(least) for one in record.standing):
-        return replace(on_port, why=Reason("cut-already", facts))
-    left_s = _left_of_grace_s(clause, on_port, grounds, history)
+        return _warn(asked, "small " + clause, Reason("nothing-smaller", facts), person=True)
+    if record.standing:
+        # What was on its way when its port was cut is no further breach, whatever the next rung is.
+        least = _cut(Rung.PORT, asked, port) or cut
+        if any(one.covers(least) for one in record.standing):
+            return asked.answer(Action.NOTHING, Reason("cut-already", facts))
+    left_s = _left_of_grace_s(asked, clause)
     if left_s > 0 and not probation:
-        return replace(on_port, why=Reason("grace", (("seconds", f"{left_s:.0f}"),)))
-    return replace(on_port, action=cut.action, cut=cut, breach=True, why=Reason("ladder", facts))
+        return asked.answer(Action.NOTHING, Reason("grace", (("seconds", f"{left_s:.0f}"),)))
+    return asked.answer(cut.action, Reason("ladder", facts), cut=cut, breach=True)
 
 
-def _warn(
-    on_port: Measure, notice: str, grounds: Grounds, history: History, why: Reason, *, person: bool
-) -> Measure:
+def _warn(asked: _Asked, notice: str, why: Reason, *, person: bool = False, breach: bool = True) -> Measure:
     """Warn, once in a grace period for each kind of notice."""
-    left_s = _left_of_grace_s(notice, on_port, grounds, history)
+    left_s = _left_of_grace_s(asked, notice)
     if left_s > 0:
-        return replace(on_port, why=Reason("grace", (("seconds", f"{left_s:.0f}"),)))
-    return replace(on_port, action=Action.WARN, breach=True, notice=notice, why=why, calls_person=person)
+        return asked.answer(Action.NOTHING, Reason("grace", (("seconds", f"{left_s:.0f}"),)))
+    return asked.answer(Action.WARN, why, breach=breach, notice=notice, calls_person=person)
 
 
-def _left_of_grace_s(notice: str, on_port: Measure, grounds: Grounds, history: History) -> float:
-    warned_s = history.of(on_port.port).warned.get(notice)
-    return 0.0 if warned_s is None else warned_s + grounds.answers.grace_s - on_port.at_s
+def _left_of_grace_s(asked: _Asked, notice: str) -> float:
+    warned_s = asked.history.of(asked.port.number if asked.port else 0).warned.get(notice)
+    return 0.0 if warned_s is None else warned_s + asked.grounds.answers.grace_s - asked.at_s
 
 
-def _cut(
-    rung: Rung, detection: Detection, port: EdgePort, grounds: Grounds, history: History, on_port: Measure
-) -> Cut | None:
+def _cut(rung: Rung, asked: _Asked, port: EdgePort) -> Cut | None:
     """Return what a rung cuts; None where the detection names no port, and a server would be too much."""
-    answers, now_s = grounds.answers, on_port.at_s
-    times = history.cuts(port.number, now_s - grounds.ladder(detection.clause).window_s)
-    cut = Cut(
-        action=Action.SERVER, port=port.number, clause=detection.clause, since_s=now_s,
-        until_s=now_s + answers.cut_for_s[times] if times < len(answers.cut_for_s) else None,
+    detection, grounds, now_s = asked.detection, asked.grounds, asked.at_s
+    answers, clause = grounds.answers, detection.clause
+    action, connection = Action.SERVER, None
+    ranges: tuple[PortRange, ...] = ()
+    if rung is not Rung.SERVER:
+        protocol = NUMBERS.get(detection.protocol)
+        if protocol is None or not detection.port:
+            return None
+        calls_out = detection.peer_port == detection.port and detection.server_port not in (0, detection.port)
+        if rung is Rung.SERVICE:
+            action, ranges = Action.SERVICE, grounds.service_ranges(detection)
+        elif calls_out and detection.port in answers.shared_ports:
+            action = Action.FLOW
+            connection = Connection(
+                peer=detection.peer, protocol=protocol, server_port=detection.server_port,
+                peer_port=detection.peer_port,
+            )  # fmt: skip
+        else:
+            action, ranges = Action.PORT, ((protocol, detection.port, detection.port),)
+    times = asked.history.cuts(port.number, now_s - grounds.ladder(clause).window_s)
+    until_s = now_s + answers.cut_for_s[times] if times < len(answers.cut_for_s) else None
+    return Cut(
+        action=action, port=port.number, clause=clause, since_s=now_s, until_s=until_s, connection=connection,
+        ranges=ranges,
     )  # fmt: skip
-    if rung is Rung.SERVER:
-        return cut
-    protocol = NUMBERS.get(detection.protocol)
-    if protocol is None or not detection.port:
-        return None
-    if rung is Rung.SERVICE:
-        return replace(cut, action=Action.SERVICE, ranges=grounds.service_ranges(detection))
-    calls_out = detection.peer_port == detection.port and detection.server_port not in (0, detection.port)
-    if calls_out and detection.port in answers.shared_ports:
-        connection = Connection(
-            peer=detection.peer, protocol=protocol, server_port=detection.server_port,
-            peer_port=detection.peer_port,
-        )  # fmt: skip
-        return replace(cut, action=Action.FLOW, connection=connection)
-    return replace(cut, action=Action.PORT, ranges=((protocol, detection.port, detection.port),))
 
 
-def _within_breaker(measure: Measure, grounds: Grounds, history: History) -> Measure:
+def _within_breaker(asked: _Asked, measure: Measure) -> Measure:
     """Warn in place of a cut that would be one client too many within the window."""
     if measure.action not in CUTS:
         return measure
-    cut = history.clients_cut(measure.at_s - grounds.answers.breaker_window_s)
+    grounds = asked.grounds
+    cut = asked.history.clients_cut(measure.at_s - grounds.answers.breaker_window_s)
     if measure.client in cut or len(cut) < grounds.breaker_most:
         return measure
     facts = ("clients", str(len(cut))), ("most", str(grounds.breaker_most)), ("would", measure.action.value)
-    return replace(
-        measure, action=Action.WARN, cut=None, breach=False, would=measure.action, calls_person=True,
-        why=Reason("breaker", facts),
-    )  # fmt: skip
+    return asked.answer(Action.WARN, Reason("breaker", facts), would=measure.action, calls_person=True)
 
 
 def kernel_cut(
