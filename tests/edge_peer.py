@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import ipaddress
 import json
 import socket
 import ssl
@@ -43,7 +44,7 @@ class Peer:
         self.nonces: set[str] = set()
         self.moved = threading.Condition()
         self.ca_file = folder / "ca.pem"
-        self._tls = _certificate(folder)
+        self._tls = certificate(folder)
         self._server: ThreadingHTTPServer | None = None
         self.port = 0
 
@@ -209,12 +210,11 @@ def _handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _certificate(folder: Path) -> ssl.SSLContext:
+def certificate(folder: Path) -> ssl.SSLContext:
+    """Make a certificate for 127.0.0.1; `ca.pem` in the folder is what a client trusts."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "controller")])
     now = datetime.datetime.now(datetime.UTC)
-    import ipaddress
-
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
