@@ -61,7 +61,7 @@ def test_a_peer_that_is_absent_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path
     """Each of the two."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert "not installed" in classifier_peer.run_classifier(tmp_path, [])["nfstream"]
+    assert "not installed" in classifier_peer.run_classifier(tmp_path, tmp_path, [])["nfstream"]
     assert "not installed" in log_peer.run_log_watcher(tmp_path)["fail2ban"]
 
 

@@ -15,6 +15,8 @@ from wire import ACK, CLIENT, CLIENT6, PSH, SERVER, SERVER6, SYN, Wire, ether, p
 
 from fwguard.detect.engine import Engine
 from fwguard.detect.stream import MAX_LATE, Stream
+from fwguard.detect.unapproved_opening import Approved
+from fwguard.model.address import AddressSet
 from fwguard.model.detection import Detection
 from fwguard.model.thresholds import Thresholds
 
@@ -139,6 +141,19 @@ def test_cut_and_overlapping_flows_raise_nothing(
     wire = played(order, opened=True)
     wire.frames = [(time_s, link, frame[:snaplen]) for time_s, link, frame in wire.frames]
     feed(thresholds, wire)
+    edge = Engine(thresholds, allowed={"s0": AddressSet.parse(SERVER)}, approved=Approved(frozenset({"s0"})))
+    for number, (time_s, link, frame) in enumerate(wire.frames, 1):
+        ours = frame[26:30] == ip_address(SERVER).packed
+        edge.feed(
+            number,
+            time_s,
+            link,
+            frame,
+            "s0" if ours else "i0",
+            b"\0\1",
+            number % 3 == 0 if snaplen % 2 else ours,
+        )
+    edge.finish()
 
 
 @pytest.mark.parametrize("family", [4, 6])
