@@ -323,6 +323,13 @@ class Engine:
         if offer is None or not flow.certain:
             return
         offered, at = offer
+        held, user = self._held(flow)[0], self._held(offered)[0]
+        # An offer can name anyone's address: it accuses who spoke IRC, never whom it names.
+        if self.spoofs.allowed:
+            if held.ingress != user.ingress:
+                return
+        elif self.spoofs.inside and held.address != user.address:
+            return
         reason = Reason("irc-dcc", (("by", show(offered.client.address)),))
         flow.judges = ()
         self._found(Detector.IRC, flow, Proof(reason, (at, flow.first_number, number)), flow.last_s)

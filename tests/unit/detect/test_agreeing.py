@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import pytest
 from wire import (
     CLIENT,
@@ -24,17 +26,18 @@ from fwguard.model.address import AddressSet
 from fwguard.model.detection import Detection
 from fwguard.model.thresholds import Thresholds
 
-OURS, WALL = "s0", "i0"
+OURS, OTHER, WALL = "s0", "s1", "i0"
 
 
-def feed(thresholds: Thresholds, wire: Wire, ours: str = SERVER) -> list[Detection]:
+def feed(thresholds: Thresholds, wire: Wire, ours: str = SERVER, other: str = "") -> list[Detection]:
     """Feed a wire as an edge does: what `ours` sends comes in by its port, all else by its client's firewall."""
-    engine = Engine(thresholds, allowed={OURS: AddressSet.parse(ours)})
+    ports = {ours: OURS, other: OTHER}
+    engine = Engine(thresholds, allowed={name: AddressSet.parse(one) for one, name in ports.items() if one})
     said: list[Detection] = []
     for number, (time_s, link, frame) in enumerate(wire.frames, 1):
         packet = engine.decoder.decode(link, frame)
         assert isinstance(packet, Packet)
-        said += engine.feed(number, time_s, link, frame, OURS if show(packet.source) == ours else WALL)
+        said += engine.feed(number, time_s, link, frame, ports.get(show(packet.source), WALL))
     return said + engine.finish()
 
 
@@ -120,3 +123,19 @@ def test_a_proxy_that_is_ours_is_accused_whoever_calls(thresholds: Thresholds) -
         [("c", b"CONNECT a.example:443 HTTP/1.1\r\n\r\n"), ("s", b"HTTP/1.1 200 OK\r\n\r\n")], port=3128
     )
     assert ["socks", "http-proxy"] == [one.detector.value for one in feed(thresholds, wire)]
+
+
+def test_an_offer_over_irc_accuses_no_one_whom_it_names(thresholds: Thresholds) -> None:
+    """A user of IRC offers a connection to another server's port; only one to the user itself would count."""
+    attacker = "203.0.113.9"
+    for named, said in ((SERVER, 1), (attacker, 2)):
+        wire = Wire()
+        number = int.from_bytes(ip_address(named).packed, "big")
+        offer = f"PRIVMSG joe :\x01DCC SEND film.bin {number} 5000 1000\x01\r\n".encode()
+        wire.talk(
+            [("c", b"NICK ann\r\nUSER ann 0 * :Ann\r\n"), ("s", b":irc.example 001 ann :Welcome\r\n"), ("c", offer)],
+            port=6667, client=attacker, server=CLIENT, closed=False,
+        )  # fmt: skip
+        wire.talk([("s", bytes(100))], port=5000, client=CLIENT, server=named)
+        found = feed(thresholds, wire, SERVER, attacker)
+        assert [(attacker, OTHER)] * said == [(one.server, one.ingress) for one in found]
