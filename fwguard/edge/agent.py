@@ -37,6 +37,7 @@ from fwguard.model.thresholds import Thresholds
 
 log = structlog.get_logger(__name__)
 _TICK_S: Final = 0.5
+_FULLNESS_S: Final = 60.0
 _MOST_TOLD: Final = 200  # cuts, and clients' usage, in one report of at most 64 KiB
 _LATE_S: Final = 1.0  # the kernel ends an element within its garbage collection
 
@@ -176,9 +177,9 @@ class Running:
         )
         if (state := agent.enforcer.state) is not None:
             self._follow(state)
-        # What changed between loading and listening was not announced: looked at once.
         self.watching.start()
-        agent.enforcer.repair()
+        if not agent.enforcer.is_firm:
+            agent.enforcer.repair()  # what changed between loading and listening was not announced
         self.listening.start()
         self.ticking.start()
         self.delivering.start()
@@ -216,7 +217,7 @@ class Running:
         self.answering.follow(state)
 
     def _tick(self) -> None:
-        counted_at = 0.0
+        counted_at, checked_at = 0.0, time.monotonic()
         while not self._stop.wait(_TICK_S):
             try:
                 self._settle()
@@ -226,6 +227,9 @@ class Running:
                 if time.monotonic() - counted_at >= EVERY_S:
                     counted_at = time.monotonic()
                     self.metering.take()
+                if time.monotonic() - checked_at >= _FULLNESS_S:
+                    checked_at = time.monotonic()
+                    self._tell_of("full", ", ".join(self.agent.enforcer.full_sets()), "sets are full")
             except Exception:
                 log.exception("the clock goes on after an error")
 
@@ -234,17 +238,19 @@ class Running:
         agent = self.agent
         agent.spool.settle()
         agent.ledger.settle()
-        for name, trouble in (("events", agent.spool.trouble), ("cuts", agent.ledger.trouble)):
-            before = self._troubles.get(name, "")
-            if bool(trouble) != bool(before):
-                self._troubles[name] = trouble
-                if trouble:
-                    agent.teller.alarm(f"{name} cannot be kept on disk, and wait in memory: {trouble}")
-                else:
-                    log.info("the disk takes events again", what=name)
-        if agent.spool.lost and not self._troubles.get("lost"):
-            self._troubles["lost"] = "told"
-            agent.teller.alarm("events were lost: disk and memory are full", lost=agent.spool.lost)
+        words = "cannot be kept on disk, and wait in memory"
+        self._tell_of("events", agent.spool.trouble, f"events {words}")
+        self._tell_of("cuts", agent.ledger.trouble, f"cuts {words}")
+        self._tell_of("lost", str(agent.spool.lost or ""), "events were lost: disk and memory are full")
+
+    def _tell_of(self, name: str, trouble: str, what: str) -> None:
+        """Raise an alarm when a trouble begins, and note when it is over."""
+        before = self._troubles.get(name, "")
+        self._troubles[name] = trouble
+        if trouble and not before:
+            self.agent.teller.alarm(f"{what}: {trouble}")
+        elif before and not trouble:
+            log.info("over", what=what)
 
     def report(self, last: Enforced | None) -> dict[str, Any]:
         """Return how things stand, for the controller."""
@@ -257,7 +263,7 @@ class Running:
             "ports": len(state.ports) if state is not None else 0,
             "absent": list(last.absent)[:_MOST_TOLD] if last is not None else [],
             "trouble": list(last.trouble) if last is not None else [],
-            "holds": dict(agent.enforcer.holds),
+            "holds": {table: hold.value for table, hold in agent.enforcer.holds.items()},
             "cuts": [{"cut": cut.id, "port": cut.port} for cut in agent.ledger.cuts()[:_MOST_TOLD]],
             "undelivered": agent.spool.undelivered,
             "usage": self.metering.usage(most=_MOST_TOLD),

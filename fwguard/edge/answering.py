@@ -66,6 +66,8 @@ class Answering:
         """Judge by this state from now on, take back the cuts that it releases, own up to those of the kernel."""
         with self._lock:
             self._grounds = Grounds(state, self._answers)
+            # A port's number is never another's: what is gone need not be remembered.
+            self._history.gone(self._history.records.keys() - {port.number for port in state.ports})
             for release in state.releases:
                 self._release(release.cut, release.port, release.case)
         self.own_up(state)

@@ -20,14 +20,14 @@ from fwguard.edge import set_updates, structure
 from fwguard.edge.classes import Classes
 from fwguard.edge.encoding import elements_of, table_of
 from fwguard.edge.endings import Inbound, end_what_ended, next_end_s, refuse_midstream
-from fwguard.edge.set_updates import Prepared, Sets
+from fwguard.edge.set_updates import Sets
 from fwguard.edge.structure import OUR_TABLES, SHUT_TABLES, Structure, wanted_sets
 from fwguard.errors import ConflictError, DeviceError, FwguardError
 from fwguard.kernel import ruleset, scratch, tables
 from fwguard.kernel.elements import Element
 from fwguard.kernel.messages import Request
 from fwguard.kernel.netlink import NetlinkSocket
-from fwguard.kernel.nf_tables import Table
+from fwguard.kernel.nf_tables import NFT_TABLE_F_DORMANT, Table
 from fwguard.kernel.refusals import raise_refused
 from fwguard.kernel.sets import NamedSet
 from fwguard.model.edge import EdgeState
@@ -92,8 +92,13 @@ class Enforcer:
         *,
         clock: Callable[[], float] = time.time,
         local: Callable[[], Iterable[Placed]] = tuple,
+        owned: bool = True,
     ) -> None:
-        """`local` gives the elements of the cuts made on the spot, which are put back whenever they are gone."""
+        """`local` gives the elements of the cuts made on the spot, which are put back whenever they are gone.
+
+        `owned` False leaves the tables open to others, as every kernel before Linux 6.9 does.
+        """
+        self._owned = owned
         self._clock = clock
         self._local = local
         self._lock = threading.RLock()
@@ -102,13 +107,18 @@ class Enforcer:
         self._now: _Now | None = None
         self._is_closed = False
         self.socket = NetlinkSocket()
-        self.holds: dict[str, str] = {}
+        self.holds: dict[str, tables.Hold] = {}
 
     @property
     def state(self) -> EdgeState | None:
         """Return the state that is enforced, None without one."""
         now = self._now
         return None if now is None else now.state
+
+    @property
+    def is_firm(self) -> bool:
+        """Tell whether nobody else can change the tables while we live."""
+        return bool(self.holds) and all(hold.is_firm for hold in self.holds.values())
 
     @property
     def compiled(self) -> Compiled | None:
@@ -152,7 +162,7 @@ class Enforcer:
         Raises as `apply`; then nothing is forwarded.
         """
         with self._lock:
-            ruleset.apply(self.socket, structure.shut())
+            ruleset.apply(self.socket, self._structure.shut)
             self._remove(OUR_TABLES)
             self._now = None
             done = self._apply(state, trusting=False)
@@ -174,10 +184,10 @@ class Enforcer:
             if not self._is_closed and tables.state_of(self.socket, OUR_TABLES[0]) is not None:
                 for table in OUR_TABLES:
                     if tables.state_of(self.socket, table) is not None:
-                        self.holds[str(table)] = tables.hold(self.socket, table).value
+                        self.holds[str(table)] = tables.hold(self.socket, table)
                 return False
             applied = ruleset.apply(self.socket, structure.closed())
-            self.holds = {str(table): hold.value for table, hold in applied.held}
+            self.holds = {str(table): hold for table, hold in applied.held}
             self._is_closed = True
             return True
 
@@ -215,6 +225,16 @@ class Enforcer:
         spec = now.compiled.specs.get((family, name)) if now is not None else None
         return [] if spec is None else NamedSet(self.socket, table_of(spec), name).elements()
 
+    def full_sets(self) -> tuple[str, ...]:
+        """Return the sets that packets fill and that hold as much as they can: from then on they learn nothing."""
+        compiled = self.compiled
+        specs = compiled.specs.values() if compiled is not None else ()
+        return tuple(
+            f"{spec.family} {spec.name}"
+            for spec in specs
+            if spec.is_dynamic and spec.size and len(self.elements_of(spec.family, spec.name)) >= spec.size
+        )
+
     def differences(self) -> tuple[str, ...]:
         """Return in words what the kernel holds otherwise than the state says."""
         with self._lock:
@@ -224,6 +244,7 @@ class Enforcer:
             _, made = self._structure.of(now.compiled)
             made, _ = structure.without_absent(made, now.state, structure.interfaces())
             found = list(ruleset.differences(self.socket, made, keep=_kept(now.sets, now.compiled)))
+            found += [f"table {table} is dormant" for table in self._dormant(made.tables)]
             elements = set_updates.prepared(now.sets, now_s=int(self._clock()))
             found += set_updates.against_kernel(self.socket, now.sets, elements).words
             with suppress(FwguardError):
@@ -252,9 +273,12 @@ class Enforcer:
     def _apply(self, state: EdgeState, *, trusting: bool) -> Enforced:
         started = time.perf_counter()
         now_s = int(self._clock())
-        compiled = compile_edge(state, now_s=now_s)
-        sets = wanted_sets(compiled)
         old, before = self._now, self._now if trusting else None
+        if old is not None and old.state is state and not trusting:
+            compiled, sets = old.compiled, old.sets  # a repair: as it was, and as soon as can be
+        else:
+            compiled = compile_edge(state, now_s=now_s)
+            sets = wanted_sets(compiled)
         for attempt in range(_TRIES):
             work = _Work()
             try:
@@ -277,12 +301,13 @@ class Enforcer:
     def _once(
         self, work: _Work, state: EdgeState, compiled: Compiled, sets: Sets, before: _Now | None, now_s: int
     ) -> None:
-        elements = set_updates.prepared(sets, now_s=now_s) if before is None else {}
         work.text, made = self._structure.of(compiled)
         made, work.absent = structure.without_absent(made, state, structure.interfaces())
         if before is None or before.text != work.text or before.absent != work.absent:
-            work.found += self._restructure(compiled, made, sets, elements, now_s)
+            found = self._restructure(compiled, made, sets, now_s)
+            work.found += found if before is None else []
             work.restructured = True
+        elements = set_updates.prepared(sets, now_s=now_s) if before is None else {}
         if before is None:
             update = set_updates.against_kernel(self.socket, sets, elements)
         else:
@@ -299,31 +324,39 @@ class Enforcer:
             if not left.is_empty:
                 raise DeviceError(f"the kernel holds another: {'; '.join(left.words[:5])}; apply it again")
 
-    def _restructure(
-        self, compiled: Compiled, made: scratch.Compiled, sets: Sets, elements: Prepared, now_s: int
-    ) -> list[str]:
-        """Apply what is not elements; return what stood otherwise, where that was not known (`elements` given)."""
+    def _restructure(self, compiled: Compiled, made: scratch.Compiled, sets: Sets, now_s: int) -> list[str]:
+        """Apply what is not elements; return what stood otherwise."""
         keep = _kept(sets, compiled)
+        asleep = self._dormant(made.tables)
         for table in made.tables:
-            # Adopted apart: in the transaction that changes a table's flags no base chain can be made.
+            # Adopted and woken apart: in the transaction that changes a table's flags no base chain can be made.
             there = tables.state_of(self.socket, table)
             if there is not None and there.is_orphan:
                 tables.hold(self.socket, table)
+            elif there is not None and table in asleep:
+                waking = tables.making(table, there.flags & ~NFT_TABLE_F_DORMANT, exclusive=False)
+                raise_refused(self.socket.transact((waking,)), f"table {table}")
         missing = [table for table in made.tables if tables.state_of(self.socket, table) is None]
         # The elements of what is made anew go in with it: tables in one transaction, shards beside the old.
+        if missing and self._now is not None:
+            # Somebody removed what was in force: closed at once, for as long as loading takes.
+            ruleset.apply(self.socket, self._structure.shut)
         ranged = {where: held for where, held in sets.items() if where not in compiled.specs}
-        if missing:
-            fresh = elements or set_updates.prepared(sets, now_s=now_s)
-        else:
-            fresh = set_updates.prepared(ranged, now_s=now_s)
+        fresh = set_updates.prepared(sets if missing else ranged, now_s=now_s)
         wanted = structure.filled(made, fresh)
         found = [f"table {table} was missing" for table in missing]
-        if elements and not missing:
-            found = list(ruleset.differences(self.socket, wanted, keep=keep))
-        applied = ruleset.apply(self.socket, wanted, keep=keep)
-        self.holds = {str(table): hold.value for table, hold in applied.held}
+        found += [f"table {table} was dormant" for table in asleep]
+        if not missing:
+            found += list(ruleset.differences(self.socket, wanted, keep=keep))
+        applied = ruleset.apply(self.socket, wanted, keep=keep, owned=self._owned)
+        self.holds = {str(table): hold for table, hold in applied.held}
         self._remove(table for table in (*OUR_TABLES, *SHUT_TABLES) if table not in made.tables)
-        return found if elements else []
+        return found
+
+    def _dormant(self, which: Iterable[Table]) -> list[Table]:
+        """Return the tables that somebody put to sleep: nothing of them is asked (nft(8), TABLES)."""
+        states = ((table, tables.state_of(self.socket, table)) for table in which)
+        return [table for table, there in states if there is not None and there.flags & NFT_TABLE_F_DORMANT]
 
     def _cut_again(self, work: _Work, compiled: Compiled) -> None:
         """Put the cuts made on the spot where they are gone: into a table that was made anew."""

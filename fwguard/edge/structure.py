@@ -39,6 +39,10 @@ class Structure:
     def __init__(self) -> None:
         self._text = ""
         self._made = scratch.Compiled(())
+        # Tables beside ours that forward nothing, for the moment in which ours are made anew; ready beforehand.
+        self.shut = scratch.compile_text(
+            "".join(_CLOSED.format(family=table.family, name=table.name) for table in SHUT_TABLES)
+        )
 
     def of(self, compiled: Compiled) -> tuple[str, scratch.Compiled]:
         """Return the text of rules and of declarations, and what nft and the kernel make of it.
@@ -55,11 +59,6 @@ class Structure:
 def closed() -> scratch.Compiled:
     """Return a ruleset that forwards nothing, routed or bridged: what holds where there is no state."""
     return scratch.compile_text("".join(_CLOSED.format(family=f, name=TABLE) for f in ("inet", "bridge")))
-
-
-def shut() -> scratch.Compiled:
-    """Return tables beside ours that forward nothing, for the moment in which ours are made anew."""
-    return scratch.compile_text("".join(_CLOSED.format(family=t.family, name=t.name) for t in SHUT_TABLES))
 
 
 def _texts(compiled: Compiled) -> Iterator[str]:

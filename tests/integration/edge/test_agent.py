@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import subprocess
 import sys
 import time
 import urllib.request
@@ -112,6 +113,22 @@ def test_an_owned_table_survives_a_flush(site: Site) -> None:
     site.nft("flush", "ruleset")
     assert not site.connects(4, CLOSED_PORT) and site.connects(4, OPEN_PORT)
     assert site.nft("delete", "table", "inet", "fwguard").returncode != 0
+
+
+def test_traffic_control_that_somebody_removed_is_put_back(site: Site) -> None:
+    """The uplink's queues are back within a second or so, and it is told."""
+    before = len(site.peer.of_kind(EventKind.REPAIRED))
+    tc = ["ip", "netns", "exec", site.edge, "tc"]
+    assert (
+        "htb 1:10"
+        in subprocess.run([*tc, "class", "show", "dev", "uplink"], capture_output=True, text=True).stdout
+    )
+    subprocess.run([*tc, "qdisc", "del", "dev", "uplink", "root"], check=True)
+    site.peer.wait_for(lambda: len(site.peer.of_kind(EventKind.REPAIRED)) > before, within_s=5)
+    assert (
+        "htb 1:10"
+        in subprocess.run([*tc, "class", "show", "dev", "uplink"], capture_output=True, text=True).stdout
+    )
 
 
 @BOTH

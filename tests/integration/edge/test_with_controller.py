@@ -106,8 +106,7 @@ class Controller:
                 session, edge, "s0", server_named(session, "web1"), kind=PortKind.SERVER,
                 macs=("02:00:00:00:00:01",), zone=1001, actor="system", at=now,
             )  # fmt: skip
-            token = issue_edge_token(session, edge, actor="system", at=now, lasts=timedelta(hours=1))
-        return token
+            return issue_edge_token(session, edge, actor="system", at=now, lasts=timedelta(hours=1))
 
     def deal(self) -> dict[str, str]:
         """Deal with what came; return what became of each event, by kind."""
