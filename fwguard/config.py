@@ -72,6 +72,12 @@ class Settings:
     console_ports: tuple[str, ...] = ("22", "3389")
     remediation_to: tuple[str, ...] = ()  # where an isolated server gets updates and clean images
     remediation_ports: tuple[str, ...] = ("80", "443")
+    edge_address: str = "0.0.0.0"  # noqa: S104  # edges come from elsewhere; each request is signed
+    edge_port: int = field(
+        default=0, metadata={"low": 0, "high": 65535}
+    )  # 0: a proxy is in front of the portal
+    edge_certificate: Path | None = None  # PEM, with its chain
+    edge_key: Path | None = None
     edge_token_s: int = field(default=86400, metadata={"low": 60, "high": 604_800})
     edges_waiting: int = field(default=32, metadata={"low": 1, "high": 1024})  # for a newer state, at once
     workers: int = field(default=4, metadata={"low": 1, "high": 256})

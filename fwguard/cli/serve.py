@@ -161,6 +161,13 @@ def command(no_portal: bool, ready_file: Path | None) -> None:
             port=settings.listen_port, threads=PORTAL_THREADS + settings.edges_waiting,
         )  # fmt: skip
         threading.Thread(target=server.run, name="portal", daemon=True).start()
+    doors = None
+    if settings.edge_port:
+        from fwguard.web.edge_serving import serve_edges
+
+        doors = serve_edges(controller.house)
+        assert doors is not None  # noqa: S101  # there is a port
+        threading.Thread(target=doors.serve_forever, name="edges", daemon=True).start()
     # What is there now stays: a collection that walks over it all stops every thread for 80 ms.
     gc.collect()
     gc.freeze()
@@ -170,4 +177,7 @@ def command(no_portal: bool, ready_file: Path | None) -> None:
     stop.wait()
     if server is not None:
         server.close()
+    if doors is not None:
+        doors.shutdown()
+        doors.server_close()
     controller.stop()

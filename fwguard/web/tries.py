@@ -17,14 +17,19 @@ ASKED: Final = "60 per minute"  # login pages of one address, right or wrong
 
 
 def install_tries(app: Flask) -> None:
-    """Count in this process's memory; each process of several counts for itself."""
-    app.config.setdefault("RATELIMIT_STORAGE_URI", "memory://")
-    app.config.setdefault("RATELIMIT_STRATEGY", "moving-window")
-    limiter = Limiter(get_remote_address, app=app)
-    app.extensions["fwguard_limiter"] = limiter
+    """Bound what may be guessed at the portal."""
+    limiter = install_counting(app)
     for endpoint in ("login.password", "login.code"):
         bounded: Any = limiter.limit(ASKED, methods=["POST"])(app.view_functions[endpoint])
         app.view_functions[endpoint] = bounded
+
+
+def install_counting(app: Flask) -> Limiter:
+    """Count in this process's memory; each process of several counts for itself."""
+    app.config.setdefault("RATELIMIT_STORAGE_URI", "memory://")
+    app.config.setdefault("RATELIMIT_STRATEGY", "moving-window")
+    app.extensions["fwguard_limiter"] = limiter = Limiter(get_remote_address, app=app)
+    return limiter
 
 
 def must_have_tries_left(kind: RateLimitItem, who: str) -> None:
