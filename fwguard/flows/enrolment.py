@@ -1,4 +1,4 @@
-"""Enrolment: an inventory file becomes clients, contacts, firewalls, servers and people (clause 4)."""
+"""Enrolment: an inventory file becomes clients, contacts, firewalls, servers, people and edges (clause 4)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from fwguard.errors import InputError
+from fwguard.flows.edge_inventory import add_edge_of
 from fwguard.flows.house import House
 from fwguard.model.document import Field, read_document
 from fwguard.model.inventory import (
@@ -52,7 +53,7 @@ class Enrolled:
 def enrol(house: House, text: str, file: str, credentials: Credentials) -> Enrolled:
     """Store a whole inventory, or nothing of it. Raises InputError with file, line and what was expected."""
     parts = read_document(text, file).mapping(
-        required=("clients", "firewalls", "servers"), optional=("people", "mail")
+        required=("clients", "firewalls", "servers"), optional=("people", "mail", "edges")
     )
     people = parts["people"].sequence() if "people" in parts else []
     with house.store.session() as session:
@@ -64,6 +65,8 @@ def enrol(house: House, text: str, file: str, credentials: Credentials) -> Enrol
             _stored(field, lambda field: add_server(session, _server(field)))
         for field in people:
             _stored(field, lambda field: _add_person(session, house, field, credentials))
+        for field in parts["edges"].sequence() if "edges" in parts else []:
+            _stored(field, lambda field: add_edge_of(session, house, field))
         done = Enrolled(
             clients=len(parts["clients"].sequence()),
             firewalls=len(parts["firewalls"].sequence()),
