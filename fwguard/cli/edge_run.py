@@ -73,7 +73,7 @@ def load(ctx: click.Context, config: Path, as_json: bool) -> None:
     forwarded (or what the kernel held already stays), 3 when the kernel took nothing: forwarding is then off.
     """
     from fwguard.edge.agent import Agent
-    from fwguard.edge.enforcing import holds_tables
+    from fwguard.edge.tables_in_force import holds_tables
     from fwguard.errors import ConflictError, FwguardError
 
     _log_lines()

@@ -16,18 +16,17 @@ from fwguard.compile.compiled import Compiled, compile_edge
 from fwguard.compile.elements import Held, Key
 from fwguard.compile.grants import next_moment_s
 from fwguard.compile.sets import SetSpec
-from fwguard.edge import set_updates, structure
+from fwguard.edge import set_updates, structure, tables_in_force
 from fwguard.edge.classes import Classes
 from fwguard.edge.encoding import elements_of, table_of
 from fwguard.edge.endings import Inbound, end_what_ended, next_end_s, refuse_midstream
 from fwguard.edge.set_updates import Sets
-from fwguard.edge.structure import OUR_TABLES, SHUT_TABLES, Structure, wanted_sets
+from fwguard.edge.structure import OUR_TABLES, Structure, wanted_sets
 from fwguard.errors import ConflictError, DeviceError, FwguardError
 from fwguard.kernel import ruleset, scratch, tables
 from fwguard.kernel.elements import Element
 from fwguard.kernel.messages import Request
 from fwguard.kernel.netlink import NetlinkSocket
-from fwguard.kernel.nf_tables import NFT_TABLE_F_DORMANT, Table
 from fwguard.kernel.refusals import raise_refused
 from fwguard.kernel.sets import NamedSet
 from fwguard.model.edge import EdgeState
@@ -163,17 +162,9 @@ class Enforcer:
         """
         with self._lock:
             ruleset.apply(self.socket, self._structure.shut)
-            self._remove(OUR_TABLES)
+            tables_in_force.remove(self.socket, OUR_TABLES)
             self._now = None
-            done = self._apply(state, trusting=False)
-            self._remove(SHUT_TABLES)
-            return done
-
-    def _remove(self, which: Iterable[Table]) -> None:
-        for table in which:
-            if tables.state_of(self.socket, table) is not None:
-                tables.hold(self.socket, table)
-                raise_refused(self.socket.transact((tables.removing(table),)), f"table {table}")
+            return self._apply(state, trusting=False)
 
     def close_traffic(self) -> bool:
         """Forward nothing, as there is no state to enforce; return False when tables of ours stand already.
@@ -181,10 +172,8 @@ class Enforcer:
         Those stay as they are: they are the last good state, or closed.
         """
         with self._lock:
-            if not self._is_closed and tables.state_of(self.socket, OUR_TABLES[0]) is not None:
-                for table in OUR_TABLES:
-                    if tables.state_of(self.socket, table) is not None:
-                        self.holds[str(table)] = tables.hold(self.socket, table)
+            if not self._is_closed and (held := tables_in_force.take_over(self.socket)):
+                self.holds = held
                 return False
             applied = ruleset.apply(self.socket, structure.closed())
             self.holds = {str(table): hold for table, hold in applied.held}
@@ -244,7 +233,9 @@ class Enforcer:
             _, made = self._structure.of(now.compiled)
             made, _ = structure.without_absent(made, now.state, structure.interfaces())
             found = list(ruleset.differences(self.socket, made, keep=_kept(now.sets, now.compiled)))
-            found += [f"table {table} is dormant" for table in self._dormant(made.tables)]
+            found += [
+                f"table {table} is dormant" for table in tables_in_force.dormant(self.socket, made.tables)
+            ]
             elements = set_updates.prepared(now.sets, now_s=int(self._clock()))
             found += set_updates.against_kernel(self.socket, now.sets, elements).words
             with suppress(FwguardError):
@@ -304,8 +295,7 @@ class Enforcer:
         work.text, made = self._structure.of(compiled)
         made, work.absent = structure.without_absent(made, state, structure.interfaces())
         if before is None or before.text != work.text or before.absent != work.absent:
-            found = self._restructure(compiled, made, sets, now_s)
-            work.found += found if before is None else []
+            work.found += self._restructure(compiled, made, sets, now_s, tell=before is None)
             work.restructured = True
         elements = set_updates.prepared(sets, now_s=now_s) if before is None else {}
         if before is None:
@@ -324,39 +314,25 @@ class Enforcer:
             if not left.is_empty:
                 raise DeviceError(f"the kernel holds another: {'; '.join(left.words[:5])}; apply it again")
 
-    def _restructure(self, compiled: Compiled, made: scratch.Compiled, sets: Sets, now_s: int) -> list[str]:
+    def _restructure(
+        self, compiled: Compiled, made: scratch.Compiled, sets: Sets, now_s: int, *, tell: bool
+    ) -> list[str]:
         """Apply what is not elements; return what stood otherwise."""
-        keep = _kept(sets, compiled)
-        asleep = self._dormant(made.tables)
-        for table in made.tables:
-            # Adopted and woken apart: in the transaction that changes a table's flags no base chain can be made.
-            there = tables.state_of(self.socket, table)
-            if there is not None and there.is_orphan:
-                tables.hold(self.socket, table)
-            elif there is not None and table in asleep:
-                waking = tables.making(table, there.flags & ~NFT_TABLE_F_DORMANT, exclusive=False)
-                raise_refused(self.socket.transact((waking,)), f"table {table}")
-        missing = [table for table in made.tables if tables.state_of(self.socket, table) is None]
-        # The elements of what is made anew go in with it: tables in one transaction, shards beside the old.
-        if missing and self._now is not None:
-            # Somebody removed what was in force: closed at once, for as long as loading takes.
+        missing = tables_in_force.absent(self.socket, made.tables)
+        if OUR_TABLES[0] in missing:
+            # Nothing is in force, or somebody removed it: closed at once, for as long as loading takes.
             ruleset.apply(self.socket, self._structure.shut)
+        # The elements of what is made anew go in with it: tables in one transaction, shards beside the old.
         ranged = {where: held for where, held in sets.items() if where not in compiled.specs}
         fresh = set_updates.prepared(sets if missing else ranged, now_s=now_s)
-        wanted = structure.filled(made, fresh)
-        found = [f"table {table} was missing" for table in missing]
-        found += [f"table {table} was dormant" for table in asleep]
-        if not missing:
-            found += list(ruleset.differences(self.socket, wanted, keep=keep))
-        applied = ruleset.apply(self.socket, wanted, keep=keep, owned=self._owned)
-        self.holds = {str(table): hold for table, hold in applied.held}
-        self._remove(table for table in (*OUR_TABLES, *SHUT_TABLES) if table not in made.tables)
+        found, self.holds = tables_in_force.lead_to(
+            self.socket,
+            structure.filled(made, fresh),
+            keep=_kept(sets, compiled),
+            owned=self._owned,
+            tell=tell,
+        )
         return found
-
-    def _dormant(self, which: Iterable[Table]) -> list[Table]:
-        """Return the tables that somebody put to sleep: nothing of them is asked (nft(8), TABLES)."""
-        states = ((table, tables.state_of(self.socket, table)) for table in which)
-        return [table for table, there in states if there is not None and there.flags & NFT_TABLE_F_DORMANT]
 
     def _cut_again(self, work: _Work, compiled: Compiled) -> None:
         """Put the cuts made on the spot where they are gone: into a table that was made anew."""
@@ -387,15 +363,6 @@ class Enforcer:
         except FwguardError as error:
             work.trouble.append(str(error))
             return 0
-
-
-def holds_tables() -> bool:
-    """Tell whether the kernel holds a table of ours, whoever put it there."""
-    try:
-        with NetlinkSocket() as socket:
-            return tables.state_of(socket, OUR_TABLES[0]) is not None
-    except (FwguardError, OSError):
-        return False
 
 
 def _kept(sets: Sets, compiled: Compiled) -> set[str]:

@@ -14,7 +14,7 @@ from fwguard.kernel.series import Series, Step
 from fwguard.model.edge import EdgePort, EdgeState
 
 EVERY_S: Final = 5.0
-MOST_SERIES: Final = 20_000  # 45 KB each when full: servers beyond are counted and have no series
+MOST_SERIES: Final = 8_192  # subjects, 90 KB each when full; servers beyond are counted and have no series
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,10 @@ class Metering:
             self._outer = frozenset(port.interface for port in state.outer_ports)
             known = {subject for port in state.ports for subject in _subjects(port, outer=True)}
             self._series = {subject: both for subject, both in self._series.items() if subject in known}
+            # Clients and architectures first: of servers, as many as there is room for.
+            for subject in sorted(known, key=lambda one: (one.scope == "server", one.scope, one.name)):
+                if len(self._series) < MOST_SERIES:
+                    self._series.setdefault(subject, (Series(), Series()))
 
     def take(self) -> None:
         """Read the counters once and add to the series. Raises DeviceError, PartialReadingError."""
