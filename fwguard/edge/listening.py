@@ -52,7 +52,7 @@ class Listening(threading.Thread):
         self._answering, self._teller = answering, teller
         self._logs = {
             LogGroup.URGENT: PacketLog(LogGroup.URGENT, threshold=1, timeout_ms=10, snaplen_bytes=128),
-            LogGroup.FIRST_PACKETS: PacketLog(LogGroup.FIRST_PACKETS, threshold=50, timeout_ms=20),
+            LogGroup.FIRST_PACKETS: PacketLog(LogGroup.FIRST_PACKETS, threshold=50, timeout_ms=10),
             LogGroup.REFUSED: PacketLog(LogGroup.REFUSED, threshold=16, timeout_ms=100),
             LogGroup.CONNECTIONS: PacketLog(LogGroup.CONNECTIONS, threshold=16, timeout_ms=100),
         }
