@@ -28,7 +28,7 @@ from fwguard.model.edge_grants import (
 from fwguard.model.inventory import Role
 from fwguard.model.machine_state import MachineState
 from fwguard.store.addresses import subject_of
-from fwguard.store.approved import current_baseline
+from fwguard.store.approved import BaselineRow
 from fwguard.store.edge_ports import ArchitectureRow, EdgePortRow
 from fwguard.store.edges import EdgeRow
 from fwguard.store.inventory import FirewallRow, ServerRow
@@ -121,46 +121,49 @@ def _openings(
     session: Session, rows: list[EdgePortRow], ports: dict[int, EdgePort], doubts: list[str]
 ) -> Iterable[EdgeOpening]:
     """Yield what the approved policy of each firewall lets in; of one that nobody approved, nothing."""
-    for row in rows:
-        if row.kind is not PortKind.FIREWALL_OUT or row.firewall is None:
-            continue
-        baseline = current_baseline(session, row.firewall.id)
+    outer = [
+        (row, row.firewall) for row in rows if row.kind is PortKind.FIREWALL_OUT and row.firewall is not None
+    ]
+    ids = {firewall.id for _, firewall in outer}
+    query = select(BaselineRow).where(BaselineRow.current, BaselineRow.firewall_id.in_(ids))
+    baselines = {row.firewall_id: row for row in session.scalars(query)}
+    asked = _asked(session, ids)
+    for row, firewall in outer:
+        baseline = baselines.get(firewall.id)
         if baseline is None:
-            doubts.append(f"{row.firewall.name} has no approved state, so nothing is opened to it")
+            doubts.append(f"{firewall.name} has no approved state, so nothing is opened to it")
             continue
-        behind = [it.address for server in row.firewall.servers for it in server.addresses]
-        outer = Outer(
+        behind = [it.address for server in firewall.servers for it in server.addresses]
+        there = Outer(
             number=row.id, held=ports[row.id].addresses, servers=AddressSet.parse(*behind),
             device_interface=row.device_interface,
         )  # fmt: skip
         try:
-            let = let_in(row.firewall.platform, baseline.snapshot, outer, _asked(session, row.firewall))
+            let = let_in(firewall.platform, baseline.snapshot, there, tuple(asked.get(firewall.id, ())))
         except FwguardError as error:
-            doubts.append(
-                f"{row.firewall.name}: its approved state cannot be read, nothing is opened: {error}"
-            )
+            doubts.append(f"{firewall.name}: its approved state cannot be read, nothing is opened: {error}")
             continue
-        doubts += [f"{row.firewall.name}: {doubt}" for doubt in let.doubts]
+        doubts += [f"{firewall.name}: {doubt}" for doubt in let.doubts]
         yield from let.openings
 
 
-def _asked(session: Session, firewall: FirewallRow) -> tuple[Asked, ...]:
+def _asked(session: Session, firewalls: set[int]) -> dict[int, list[Asked]]:
     """Return what is open because someone asked: until its last holder's end, under its first holder's ticket."""
     query = select(OpeningRow).where(
-        OpeningRow.firewall_id == firewall.id,
+        OpeningRow.firewall_id.in_(firewalls),
         OpeningRow.ended_at.is_(None),
         OpeningRow.deployed_at.is_not(None),
     )
     holders = selectinload(OpeningRow.holders).joinedload(HolderRow.ticket)
-    asked = []
+    asked: dict[int, list[Asked]] = {}
     for row in session.scalars(query.options(holders).order_by(OpeningRow.id)):
         live = [holder for holder in row.holders if holder.released_at is None]
         if not live:
             continue
         ends = [holder.ends_at for holder in live if holder.ends_at is not None]
         until = int(max(ends).timestamp()) if len(ends) == len(live) else None
-        asked.append(Asked(row.change, live[0].ticket.number, until))
-    return tuple(asked)
+        asked.setdefault(row.firewall_id, []).append(Asked(row.change, live[0].ticket.number, until))
+    return asked
 
 
 def _registrations(session: Session, rows: list[EdgePortRow], *, at: datetime) -> Iterable[EdgeRegistration]:

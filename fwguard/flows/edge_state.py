@@ -35,7 +35,14 @@ from fwguard.store.warrants import WarrantRow, end_warrant, issue_warrant, use_w
 log = structlog.get_logger(__name__)
 NOTHING_BEFORE: Final = hashlib.sha256(b"").hexdigest()
 # What is logged and changes no edge's state: our own entries, and looks of people.
-_NOT_OURS: Final = ("edge:state:", "guard:warrant:", "guard:evidence:", "retention:", "incident:evidence:")
+_NOT_OURS: Final = (
+    "edge:state:",
+    "edge:event:",
+    "guard:warrant:",
+    "guard:evidence:",
+    "retention:",
+    "incident:evidence:",
+)
 BLOCKED: Final = "no newer state can be made: "
 _MOST_EPOCH: Final = 1 << 60
 
