@@ -323,12 +323,9 @@ class Engine:
         if offer is None or not flow.certain:
             return
         offered, at = offer
-        held, user = self._held(flow)[0], self._held(offered)[0]
-        # An offer can name anyone's address: it accuses who spoke IRC, never whom it names.
-        if self.spoofs.allowed:
-            if held.ingress != user.ingress:
-                return
-        elif self.spoofs.inside and held.address != user.address:
+        # An offer can name anyone's address: it accuses who spoke IRC, by its port, never whom it names. (A capture
+        # knows no ports, and one host may have two addresses.)
+        if self.spoofs.allowed and self._held(flow)[0].ingress != self._held(offered)[0].ingress:
             return
         reason = Reason("irc-dcc", (("by", show(offered.client.address)),))
         flow.judges = ()

@@ -385,7 +385,7 @@ def test_no_order_of_events_breaks_what_holds(
     )
     edge = Edge(state(30, controls=controls), answers)
     restarted = History()
-    now_s, latest_s = NOW_S, NOW_S
+    now_s, latest_s = NOW_S, 0.0
     cuts: list[tuple[float, str]] = []
     for detector, client, which, server, number, protocol, clause, step_s, kind in events:
         now_s += step_s
