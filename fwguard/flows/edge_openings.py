@@ -175,7 +175,9 @@ def _ways(policy: Policy, outer: Outer, outside: frozenset[str]) -> Iterator[_Wa
 
 
 def _as_they_are(public: Match, outer: Outer) -> Iterator[_Way]:
-    yield _Way(Hook.FORWARD, public)
+    """Yield what is forwarded to servers by their own addresses, and what the firewall takes for itself."""
+    if behind := public.target & outer.servers:
+        yield _Way(Hook.FORWARD, replace(public, target=behind))
     if own := public.target - outer.servers:
         yield _Way(Hook.INPUT, replace(public, target=own))
 
