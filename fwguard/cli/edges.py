@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any, Final
 
@@ -11,8 +12,12 @@ from sqlalchemy import select
 from fwguard.cli.desk import house_here, show_json, show_rows, staff, used
 from fwguard.errors import InputError
 from fwguard.flows.edge_state import NOTHING_BEFORE
+from fwguard.flows.suspension import Service
+from fwguard.model.address import AddressSet
 from fwguard.model.controls import Mode
 from fwguard.model.edge import Link, PortKind, Template
+from fwguard.model.edge_fields import Span
+from fwguard.model.edge_grants import Transfer
 from fwguard.store.addresses import machine_named, subject_of
 from fwguard.store.edge_ports import (
     add_port,
@@ -26,6 +31,7 @@ from fwguard.store.edge_states import newest_state
 from fwguard.store.edges import EdgeRow, add_edge, edge_named, issue_edge_token, revoke_edge
 from fwguard.store.people import client_named
 
+_TRANSFER: Final = re.compile(r"(\S+) to (\S+) from (\S+)")
 json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 why_option = click.option("--why", required=True, help="It stands in the log.")
 
@@ -229,16 +235,23 @@ def remove(edge: str, interface: str, why: str) -> None:
 @click.command("architecture")
 @click.argument("name")
 @click.option("--client", required=True)
-@click.option("--template", type=click.Choice([one.value for one in Template if one is not Template.RETRIEVAL]),
-              default=Template.STANDARD.value, show_default=True)  # fmt: skip
+@click.option("--template", type=click.Choice([one.value for one in Template]), default=Template.STANDARD.value,
+              show_default=True)  # fmt: skip
 @click.option("--mode", type=click.Choice([one.value for one in Mode]), help="Else that of clause 7.1.1.")
 @click.option(
     "--own", "own_sources", multiple=True, metavar="A", help="The client's own addresses (Annex 2)."
 )
+@click.option("--transfer", "transfers", multiple=True, metavar="WORDS",
+              help='Of a retrieval (13.2): "tcp/22 to 192.0.2.10 from 198.51.100.0/24".')  # fmt: skip
 def architecture(
-    name: str, client: str, template: str, mode: str | None, own_sources: tuple[str, ...]
+    name: str,
+    client: str,
+    template: str,
+    mode: str | None,
+    own_sources: tuple[str, ...],
+    transfers: tuple[str, ...],
 ) -> None:
-    """Say what kind of architecture one is.
+    """Say what kind of architecture one is. A retrieval begins now and ends by itself, as clause 13.2 says.
 
     \b
     Example: fwguard edge architecture fw-acme --client acme --template development --own 198.51.100.0/24
@@ -246,13 +259,27 @@ def architecture(
     if template == Template.DEVELOPMENT and not own_sources:
         raise InputError("a development architecture without --own", expected="the client's own addresses")
     with house_here() as house, house.store.session() as session:
-        user = staff(session, house)
+        user, now = staff(session, house), house.clock()
+        window = timedelta(seconds=house.rulebook.controls.retrieval.window_s)
         set_architecture(
-            session, name, client_named(session, client), actor=user.actor, at=house.clock(),
-            template=Template(template), mode=Mode(mode) if mode else None, own_sources=own_sources,
+            session, name, client_named(session, client), actor=user.actor, at=now, template=Template(template),
+            mode=Mode(mode) if mode else None, own_sources=own_sources,
+            retrieval_ends_at=now + window if template == Template.RETRIEVAL else None,
+            transfers=tuple(_transfer(words) for words in transfers),
         )  # fmt: skip
         used(session, house)
     click.echo(f"architecture {name} of {client} is {template}")
+
+
+def _transfer(words: str) -> Transfer:
+    match = _TRANSFER.fullmatch(words.strip())
+    if match is None:
+        raise InputError(f"transfer {words!r}", expected='"tcp/22 to 192.0.2.10 from 198.51.100.0/24"')
+    service = Service.parse(match[1])
+    return Transfer(
+        public=Span.parse(match[2]), protocol=service.protocol, first_port=service.first_port,
+        last_port=service.last_port, sources=AddressSet.parse(*match[3].split(",")),
+    )  # fmt: skip
 
 
 COMMANDS: Final = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from click.testing import CliRunner, Result
 
 from fwguard.cli import fwguard
 from fwguard.config import Settings, make_secret_key
-from fwguard.errors import NotAllowedError
+from fwguard.errors import InputError, NotAllowedError
+from fwguard.model.controls import Mode
 from fwguard.model.inventory import Client, Contact, Firewall, Language, Platform, Server, Transport
 from fwguard.store import Store
+from fwguard.store.edge_ports import architecture_named
 from fwguard.store.inventory import add_firewall, add_server
 from fwguard.store.people import UserRole, add_client, add_user, issue_token
 
@@ -81,6 +84,20 @@ def test_an_edge_is_added_plugged_shown_and_revoked(tokens: dict[str, str]) -> N
     assert run(olga, "edge", "port", "remove", "edge1", "s0", "--why", "moved").exception is None
     assert run(olga, "edge", "revoke", "edge1", "--why", "stolen").exception is None
     assert "revoked" == shown(olga, "edge", "list")["state"]
+
+
+def test_a_retrieval_is_shut_but_for_its_transfer_and_ends(tokens: dict[str, str]) -> None:
+    """Clause 13.2: what is agreed, for as long as the clause says."""
+    olga, words = tokens["olga"], ("--client", "acme", "--template", "retrieval", "--transfer")
+    done = run(olga, "edge", "architecture", "fw-acme", *words, "tcp/22 to 192.0.2.10 from 198.51.100.0/24")
+    assert done.exception is None
+    store = Store(Settings(state_dir=Path(os.environ["FWGUARD_STATE_DIR"])).database_url)
+    with store.reading() as session:
+        value = architecture_named(session, "fw-acme").value(Mode.ENFORCE)
+    store.dispose()
+    hours_left = ((value.retrieval_ends_at_s or 0) - datetime.now(UTC).timestamp()) / 3600
+    assert (22, True) == (value.transfers[0].first_port, 71 < hours_left <= 72)
+    assert isinstance(run(olga, "edge", "architecture", "fw-acme", *words, "nonsense").exception, InputError)
 
 
 def test_a_server_is_isolated_and_released(tokens: dict[str, str]) -> None:
