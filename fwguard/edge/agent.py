@@ -17,12 +17,13 @@ import structlog
 from fwguard.edge import deciding
 from fwguard.edge.answering import Answering, Decide
 from fwguard.edge.durable import Alone, make_private
-from fwguard.edge.enforcing import Enforced, Enforcer, Placed
+from fwguard.edge.enforcing import Enforced, Enforcer
 from fwguard.edge.identity import Identity, open_identity, pin_controller
 from fwguard.edge.last_good import LastGood, SignedState
 from fwguard.edge.ledger import Ledger
 from fwguard.edge.line import Line
 from fwguard.edge.listening import Listening
+from fwguard.edge.local_sets import Placed
 from fwguard.edge.metering import EVERY_S, Metering
 from fwguard.edge.metrics import MetricsDoor
 from fwguard.edge.pulling import Delivering, Pulling, tell_applied

@@ -16,10 +16,11 @@ import structlog
 from fwguard.compile.local_cuts import cut_flow, cut_port, cut_service
 from fwguard.edge import deciding
 from fwguard.edge.durable import write_whole
-from fwguard.edge.enforcing import Enforcer, Placed
+from fwguard.edge.enforcing import Enforcer
 from fwguard.edge.grounds import Grounds
 from fwguard.edge.history import History
 from fwguard.edge.ledger import Ledger, LocalCut
+from fwguard.edge.local_sets import Placed
 from fwguard.edge.measure import CUTS, Action, Cut, Measure
 from fwguard.edge.telling import Teller
 from fwguard.errors import FwguardError, InputError

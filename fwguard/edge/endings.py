@@ -6,12 +6,13 @@ A rule that lets established connections through would let them live on after th
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from fwguard.compile.grants import effective_openings
+from fwguard.compile.local_cuts import LocalCut, cut_flow
 from fwguard.kernel.conntrack import Flow, FlowMatch, end_flows, flows
 from fwguard.kernel.netlink import NetlinkSocket
 from fwguard.model.address import AddressSet
@@ -19,7 +20,7 @@ from fwguard.model.controls import Mode
 from fwguard.model.edge import EdgeArchitecture, EdgePort, EdgeState, Link, Template
 from fwguard.model.edge_grants import EdgeOpening
 from fwguard.model.intervals import Intervals
-from fwguard.model.ports import WITH_PORTS
+from fwguard.model.ports import TCP, WITH_PORTS
 
 _SHARED_ZONE: Final = 0  # connections between two clients meet there
 _SETTINGS: Final = Path("/proc/sys/net/netfilter")
@@ -78,38 +79,50 @@ def next_end_s(state: EdgeState, now_s: int) -> int | None:
     return min((end for end in ends if end > now_s), default=None)
 
 
-def end_what_ended(
-    socket: NetlinkSocket, before: Inbound, after: Inbound, *, say: Callable[[str], None] | None = None
-) -> int:
-    """End the connections that began under `before` and could not begin under `after`; return how many.
+def ended_flows(socket: NetlinkSocket, before: Inbound, after: Inbound) -> list[tuple[EdgePort, Flow]]:
+    """Return the connections that began under `before` and could not begin under `after`, with their port.
 
     Only ports at which something changed are looked at. Raises DeviceError, PartialReadingError.
     """
-    changed = [
-        port
-        for number, port in before.ports.items()
-        if before.grants(number) != after.grants(number)
-    ]  # fmt: skip
-    if not changed:
-        return 0
-    ended = 0
+    found: list[tuple[EdgePort, Flow]] = []
     listed: dict[int, list[Flow]] = {}
-    for port in changed:
+    for port in changed_ports(before, after):
         for zone in (port.zone, _SHARED_ZONE):
             if zone not in listed:
                 listed[zone] = flows(socket, FlowMatch(zone=zone))
-            for flow in listed[zone]:
-                if (
-                    _number(flow.target.address) in _side(port.addresses, len(flow.target.address) == 4)
-                    and not after.passes(port.number, flow)
-                    and before.passes(port.number, flow)
-                ):
-                    ended += end_flows(socket, _exactly(flow))
-                    if say is not None:
-                        say(
-                            f"port {port.number}: a connection to port {flow.target.port} ended with its opening"
-                        )
-    return ended
+            found += (
+                (port, flow)
+                for flow in listed[zone]
+                if _number(flow.target.address) in _side(port.addresses, len(flow.target.address) == 4)
+                and not after.passes(port.number, flow)
+                and before.passes(port.number, flow)
+            )
+    return found
+
+
+def changed_ports(before: Inbound, after: Inbound) -> list[EdgePort]:
+    """Return the ports at which something else may begin than before."""
+    return [
+        port for number, port in before.ports.items() if before.grants(number) != after.grants(number)
+    ]  # fmt: skip
+
+
+def end_each(socket: NetlinkSocket, which: Iterable[Flow]) -> int:
+    """End these connections; return how many were there still. Raises DeviceError, PartialReadingError."""
+    return sum(end_flows(socket, _exactly(flow)) for flow in which)
+
+
+def hushes(port: EdgePort, flow: Flow) -> LocalCut:
+    """Return the elements that keep a machine from going on with an ended flow; none for TCP.
+
+    A datagram that answers an ended flow begins a new one, towards outside, and its answers would come in.
+    """
+    if flow.protocol == TCP or flow.protocol not in WITH_PORTS:
+        return ()
+    peer = str(ipaddress.ip_address(flow.source.address))
+    return cut_flow(
+        port, peer=peer, protocol=flow.protocol, server_port=flow.target.port, peer_port=flow.source.port
+    )
 
 
 def refuse_midstream() -> bool:

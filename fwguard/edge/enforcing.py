@@ -13,26 +13,30 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fwguard.compile.compiled import Compiled, compile_edge
-from fwguard.compile.elements import Held, Key
 from fwguard.compile.grants import next_moment_s
-from fwguard.compile.sets import SetSpec
-from fwguard.edge import set_updates, structure, tables_in_force
+from fwguard.edge import local_sets, set_updates, structure, tables_in_force
 from fwguard.edge.classes import Classes
-from fwguard.edge.encoding import elements_of, table_of
-from fwguard.edge.endings import Inbound, end_what_ended, next_end_s, refuse_midstream
+from fwguard.edge.encoding import table_of
+from fwguard.edge.endings import (
+    Inbound,
+    changed_ports,
+    end_each,
+    ended_flows,
+    hushes,
+    next_end_s,
+    refuse_midstream,
+)
+from fwguard.edge.local_sets import Placed
 from fwguard.edge.set_updates import Sets
 from fwguard.edge.structure import OUR_TABLES, Structure, wanted_sets
 from fwguard.errors import ConflictError, DeviceError, FwguardError
 from fwguard.kernel import ruleset, scratch, tables
 from fwguard.kernel.elements import Element
-from fwguard.kernel.messages import Request
 from fwguard.kernel.netlink import NetlinkSocket
-from fwguard.kernel.refusals import raise_refused
 from fwguard.kernel.sets import NamedSet
 from fwguard.model.edge import EdgeState
 
-Placed = tuple[str, str, Key]
-"""One element of a `cut_local` set: family, set, key."""
+HUSH_MS: Final = 3_600_000  # how long a datagram flow whose opening ended is kept from beginning anew
 _TRIES: Final = 4
 _MOST_WORDS: Final = 20
 
@@ -105,6 +109,7 @@ class Enforcer:
         self._classes = Classes()
         self._now: _Now | None = None
         self._is_closed = False
+        self._hushed: dict[int, list[Placed]] = {}
         self.socket = NetlinkSocket()
         self.holds: dict[str, tables.Hold] = {}
 
@@ -192,21 +197,13 @@ class Enforcer:
             raise ConflictError(
                 "nothing is enforced yet: there are no sets to cut by; it is put there at once"
             )
-        batch: list[Request] = []
-        for spec, elements in _grouped(placed, now.compiled):
-            batch += NamedSet(self.socket, table_of(spec), spec.name).adding(elements)
-        raise_refused(self.socket.transact(batch), "cut on the spot")
+        local_sets.put(self.socket, placed, now.compiled)
         return time.perf_counter() - started
 
     def uncut(self, placed: Iterable[Placed]) -> int:
         """Take elements out of `cut_local` sets; return how many were there. Raises ConflictError."""
         now = self._now
-        if now is None:
-            return 0
-        return sum(
-            NamedSet(self.socket, table_of(spec), spec.name).discard(elements)
-            for spec, elements in _grouped(placed, now.compiled)
-        )
+        return 0 if now is None else local_sets.take(self.socket, placed, now.compiled)
 
     def elements_of(self, family: str, name: str) -> list[Element]:
         """Return what the kernel holds in one set of ours; nothing where the set is not there."""
@@ -338,8 +335,7 @@ class Enforcer:
         """Put the cuts made on the spot where they are gone: into a table that was made anew."""
         for placed in self._local():
             try:
-                for spec, elements in _grouped((placed,), compiled):
-                    NamedSet(self.socket, table_of(spec), spec.name).add(elements)
+                local_sets.put(self.socket, (placed,), compiled)
             except ConflictError:
                 continue  # of a bridged port that is no more: it has no set, and passes nothing
             except FwguardError as error:
@@ -358,26 +354,28 @@ class Enforcer:
         if old is None:
             return 0
         try:
-            with NetlinkSocket() as connections:
-                return end_what_ended(connections, old.inbound, inbound)
+            return self._end(old, inbound, compiled)
         except FwguardError as error:
             work.trouble.append(str(error))
             return 0
+
+    def _end(self, old: _Now, inbound: Inbound, compiled: Compiled) -> int:
+        """End the connections whose opening ended; what is open anew is kept quiet no more."""
+        changed = {port.number for port in changed_ports(old.inbound, inbound)}
+        if not changed:
+            return 0
+        for number in changed & self._hushed.keys():
+            local_sets.take(self.socket, self._hushed.pop(number), compiled)
+        with NetlinkSocket() as connections:
+            ended = ended_flows(connections, old.inbound, inbound)
+            standing = set(self._local())  # what a cut that was written down holds is not ours to take out
+            for port, flow in ended:
+                placed = [one for one in hushes(port, flow) if one not in standing]
+                self._hushed.setdefault(port.number, []).extend(placed)
+                local_sets.put(self.socket, placed, compiled, timeout_ms=HUSH_MS)
+            return end_each(connections, (flow for _, flow in ended))
 
 
 def _kept(sets: Sets, compiled: Compiled) -> set[str]:
     """Return the sets whose elements are not part of the structure."""
     return {name for _, name in sets} | {spec.name for spec in compiled.specs.values() if spec.is_local}
-
-
-def _grouped(placed: Iterable[Placed], compiled: Compiled) -> list[tuple[SetSpec, list[Element]]]:
-    groups: dict[tuple[str, str], dict[Key, None]] = {}
-    for family, name, key in placed:
-        groups.setdefault((family, name), {})[key] = None
-    found = []
-    for where, wanted in groups.items():
-        spec = compiled.specs.get(where)
-        if spec is None or not spec.is_local:
-            raise ConflictError(f"set {' '.join(where)}: there is none in this state")
-        found.append((spec, [elements_of(spec, key, Held(), now_s=0)[0] for key in wanted]))
-    return found

@@ -17,12 +17,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from edge_site import CLOSED_PORT, INTERNET, OPEN_PORT, Site, site_state, talks
+from edge_site import CLOSED_PORT, INTERNET, OPEN_PORT, PUBLIC, SERVER, Site, site_state, talks
 
 from fwguard.kernel.namespaces import inside
 from fwguard.model.controls import Reason
-from fwguard.model.edge_grants import CutRelease, EdgeIsolation, Scope
+from fwguard.model.edge_fields import Span
+from fwguard.model.edge_grants import CutRelease, EdgeIsolation, EdgeOpening, Scope
 from fwguard.model.edge_wire import EventKind
+from fwguard.model.ports import UDP
 
 pytestmark = pytest.mark.integration
 BOTH = pytest.mark.parametrize("version", [4, 6])
@@ -106,6 +108,44 @@ def test_an_opening_ends_by_itself_with_its_connections(site: Site, version: int
         site.peer.wait_for(lambda: time.time() > soon + 3)
         assert not talks(one)
     assert not site.connects(version, CLOSED_PORT)
+
+
+@BOTH
+def test_a_datagram_flow_ends_with_its_opening(site: Site, version: int) -> None:
+    """Its server goes on sending: what it sends does not open the flow anew, until it is approved again."""
+    public, number = PUBLIC[version], 8700 + version
+    opening = EdgeOpening(
+        port=1, public=Span.parse(public), protocol=UDP, first_port=number, last_port=number, ticket="U1"
+    )
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    to = f"dnat {'ip' if version == 4 else 'ip6'} to {SERVER[version]}"
+    rule = f'add rule inet nat in iifname "wan0" udp dport {number} {to}'
+    subprocess.run(["ip", "netns", "exec", site.firewall, "nft", rule], check=True, timeout=10)
+    plain = site_state(1).openings
+    renew(site, openings=(*plain, opening))
+    server = inside(site.server, lambda: socket.socket(family, socket.SOCK_DGRAM))
+    client = inside(site.internet, lambda: socket.socket(family, socket.SOCK_DGRAM))
+    with server, client:
+        server.bind(("::" if version == 6 else "0.0.0.0", number))
+        server.settimeout(0.5)
+        client.settimeout(0.5)
+        client.sendto(b"hello", (public, number))
+        _, peer = server.recvfrom(64)
+        server.sendto(b"answer", peer)
+        assert b"answer" == client.recv(64)
+        renew(site, openings=plain)
+        for _ in range(5):
+            server.sendto(b"still here", peer)
+            client.sendto(b"me too", (public, number))
+        with pytest.raises(TimeoutError):
+            server.recvfrom(64)
+        with pytest.raises(TimeoutError):
+            client.recv(64)
+        renew(site, openings=(*plain, opening))
+        client.sendto(b"again", (public, number))
+        assert b"again" == server.recvfrom(64)[0]
+        server.sendto(b"answer", peer)
+        assert b"answer" == client.recv(64)
 
 
 def test_an_owned_table_survives_a_flush(site: Site) -> None:
