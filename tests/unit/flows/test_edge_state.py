@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from fwguard.flows import edge_state
 from fwguard.flows.edge_state import controller_key, edges_to_look_at, newer
+from fwguard.flows.sweeping import sweep
 from fwguard.model.edge import Template
 from fwguard.model.edge_fields import Span
 from fwguard.model.edge_wire import EventKind, state_bytes
@@ -194,3 +195,17 @@ def test_two_controllers_make_one_generation(plugged: Any) -> None:
     edge_state.look("edge1", other)
     with plugged.house.store.reading() as session:
         assert [1] == list(session.scalars(select(EdgeStateRow.generation)))
+
+
+def test_the_sweep_finds_what_nobody_poked(plugged: Any) -> None:
+    """A command in another process wrote the tables: an edge to look at, an event, a cut whose time is over."""
+    plugged.work_out()
+    sweep(plugged.house)
+    assert not {"edge", "edge-events", "isolations"} & {kind for kind, _ in plugged.house.work.pokes}
+    plugged.tell(EventKind.CUT, reason="intrusion", clause="7.1", what="flood")
+    plugged.deal()
+    plugged.tell(EventKind.ALARM, port="", what="full")
+    plugged.scene.clock.at += timedelta(seconds=700)
+    plugged.house.work.pokes.clear()
+    sweep(plugged.house)
+    assert {("edge", "edge1"), ("edge-events", "edge1"), ("isolations", "")} <= set(plugged.house.work.pokes)
