@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -125,6 +126,9 @@ def run(config: Path, ready_file: Path | None) -> None:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     running = Running(Agent(settings), thresholds)
+    # What is there now stays: a collection that walks over it all would stop every thread.
+    gc.collect()
+    gc.freeze()
     if ready_file is not None:
         ready_file.write_text(f"{os.getpid()}\n", encoding="ascii")
     _notify("READY=1")

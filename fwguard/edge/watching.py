@@ -85,6 +85,8 @@ class Watching(threading.Thread):
         return max(0.0, min([_WAIT_S, *(at - time.monotonic() for at in due)]))
 
     def _is_foreign(self, change: Transaction) -> bool:
+        if change.lost and self._enforcer.is_firm:
+            return False  # nobody else could have changed what only our socket may change
         return not change.is_by((self._enforcer.socket.port,)) and any(
             change.touches(table) for table in OUR_TABLES
         )
