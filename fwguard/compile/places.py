@@ -19,7 +19,7 @@ def put_places(contents: Contents, state: EdgeState) -> None:
     inet = _inet(contents)
     for name in state.uplinks:
         inet["arriving"][(name,)] = Held(data="goto arrive_uplink", comment="uplink")
-        inet["new_from"][(name,)] = Held(data="goto from_uplink", comment="uplink")
+        inet["sent_by"][(name,)] = Held(data="goto from_uplink", comment="uplink")
         inet["new_to"][(name,)] = Held(data="accept", comment="uplink")
     mailing = {p.architecture for p in state.ports if p.is_started and _mails(p)}
     architectures = {one.name: one for one in state.architectures}
@@ -71,7 +71,7 @@ def _routed(
             data="goto arrive_inside" if inside else "goto arrive_machine"
         )
         inet["zone_inside"][(name,)] = note._replace(data=port.zone)
-        inet["new_from"][(name,)] = note._replace(data="goto from_inside" if inside else "goto from_server")
+        inet["sent_by"][(name,)] = note._replace(data="goto from_inside" if inside else "goto from_server")
         inet["inside_of_zone"][(port.zone, name)] = note
         if not inside:
             inet["servers"][(name,)] = note
@@ -87,7 +87,7 @@ def _template(inet: Mapping[str, Content], port: EdgePort, architecture: EdgeArc
     away = "from_lone_server" if lone else "from_outer"
     if template is Template.RETRIEVAL:
         note = Held(comment=f"13.2 {ticket}")
-        inet["new_from"][(name,)] = note._replace(data="goto refuse_retrieval")
+        inet["sent_by"][(name,)] = note._replace(data="goto from_leaving")
         inet["new_to"][(name,)] = note._replace(data="goto to_leaving")
         return
     if architecture.mode is Mode.OBSERVE:
@@ -101,7 +101,7 @@ def _template(inet: Mapping[str, Content], port: EdgePort, architecture: EdgeArc
         for v, pairs in (("4", architecture.own_sources.v4.pairs), ("6", architecture.own_sources.v6.pairs)):
             for first, last in pairs:
                 inet[f"own_sources{v}"][((name, name), (first, last))] = Held(comment=f"annex-2 {ticket}")
-    inet["new_from"][(name,)] = Held(data=f"goto {away}", comment=f"{clause} {ticket}")
+    inet["sent_by"][(name,)] = Held(data=f"goto {away}", comment=f"{clause} {ticket}")
     inet["new_to"][(name,)] = Held(data=f"goto {back}", comment=f"{clause} {ticket}")
 
 

@@ -154,7 +154,7 @@ _INET: Final = (
     SetSpec(family="inet", name="ports", key=(F.IIF,)),
     SetSpec(family="inet", name="servers", key=(F.OIF,)),  # inner ones: what detectors see
     SetSpec(family="inet", name="arriving", key=(F.IIF,), data=F.VERDICT),
-    SetSpec(family="inet", name="new_from", key=(F.IIF,), data=F.VERDICT),
+    SetSpec(family="inet", name="sent_by", key=(F.IIF,), data=F.VERDICT),
     SetSpec(family="inet", name="new_to", key=(F.OIF,), data=F.VERDICT),
     SetSpec(family="inet", name="zone_inside", key=(F.IIF,), data=F.ZONE),
     SetSpec(family="inet", name="zone_outside", key=(F.IIF,), data=F.ZONE),

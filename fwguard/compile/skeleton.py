@@ -1,7 +1,7 @@
 """The rules of the edge: the same for every server and every opening, so that only elements ever change.
 
-Order (what comes first wins): cuts and identity before conntrack; then cuts towards a port and of flows,
-copies of first packets, connections that stand, and last what may begin. Each rule's comment starts with
+Order (what comes first wins): cuts and identity before conntrack; then cuts towards a port; by sender, cuts of
+flows, copies of first packets, connections that stand, and last what may begin. Each rule's comment starts with
 its clause. Checked before conntrack, a cut ends open connections too; behind `established` it would not.
 """
 
@@ -60,7 +60,7 @@ def _chains(controls: Controls) -> Iterator[tuple[str, list[str]]]:
         'iifname vmap @arriving comment "4 who is behind the port"',
     ]
     yield "prerouting", prerouting
-    yield "forward", _forward(controls, spot)
+    yield "forward", _forward(spot)
     received = [
         "type filter hook input priority filter; policy accept;",
         'iifname @ports goto to_edge comment "7.1 nothing of the edge is for its ports"',
@@ -253,16 +253,41 @@ def _sources(log: Logging, controls: Controls) -> Iterator[tuple[str, list[str]]
     nowhere = 'goto refuse_path comment "4"'
     leave = ['oifname vmap @new_to comment "4 outside"', nowhere]
     forbidden, intruding = 'jump forbidden comment "7.4 7.5"', 'jump intrusion comment "7.1"'
-    yield "from_server", [forbidden, intruding, inside, nowhere]
-    yield "from_inside", [inside, nowhere]
+    stands = _standing(copies=_copied(controls, "copy"))
+    yield "from_server", [*stands, forbidden, intruding, inside, nowhere]
+    yield "from_inside", [*_standing(copies=_copied(controls, "copy_towards")), inside, nowhere]
+    stands = _standing()
     for end, logged in (("", []), ("_vpn", [log.connection("meta nfproto { ipv4, ipv6 }", "annex-3 out")])):
-        yield f"from_outer{end}", [forbidden, *logged, *leave]
-        yield f"from_lone_server{end}", [forbidden, intruding, *logged, *leave]
+        yield f"from_outer{end}", [*stands, forbidden, *logged, *leave]
+        yield f"from_lone_server{end}", [*stands, forbidden, intruding, *logged, *leave]
+    yield "from_leaving", [*stands, 'goto refuse_retrieval comment "13.2"']
     forged = [
         f'{family} saddr @public{v}{span} goto refuse_forged comment "4 ours do not come from outside"'
         for family, v, span in PUBLIC
     ]
-    yield "from_uplink", [*forged, *leave]
+    yield "from_uplink", [*_standing(by_port=False), *forged, *leave]
+
+
+def _standing(*, by_port: bool = True, copies: Iterable[str] = ()) -> list[str]:
+    """Return what a packet meets before it is judged as a beginning. Only ports have flows or services cut, and
+    only inner ports are watched: each sender goes through no look-up that cannot concern it."""
+    sends = 'iifname @cut_local_some jump some_from comment "7.1 flows and services cut on the spot"'
+    return [
+        *([sends] if by_port else []),
+        'oifname @cut_local_some jump some_to comment "7.1 flows and services cut on the spot"',
+        *copies,
+        'ct state established,related accept comment "5.1.2 what stands"',
+        'ct state invalid counter drop comment "7.1 of no connection"',
+    ]
+
+
+def _copied(controls: Controls, where: str) -> list[str]:
+    most = controls.watch.packets_most
+    return [
+        f'ct direction {way} ct {way} packets < {most} jump {where} comment "7.10 first packets"'
+        for way in ("original", "reply")
+        if most
+    ]
 
 
 def _copies(controls: Controls) -> Iterator[tuple[str, list[str]]]:
@@ -277,32 +302,15 @@ def _copies(controls: Controls) -> Iterator[tuple[str, list[str]]]:
             f'meta nfproto ipv{version} tcp doff . meta length {{ {sizes} }} {logged} comment "7.10"'
         )
     yield "copy", rules
-    yield (
-        "copies",
-        [
-            'iifname @servers goto copy comment "7.10"',
-            'oifname @servers goto copy comment "7.10"',
-        ],
-    )
+    yield "copy_towards", ['oifname @servers goto copy comment "7.10"']
 
 
-def _forward(controls: Controls, spot: str) -> list[str]:
-    most = controls.watch.packets_most
-    copies = [
-        f'ct direction {way} ct {way} packets < {most} jump copies comment "7.10 first packets"'
-        for way in ("original", "reply")
-        if most
-    ]
+def _forward(spot: str) -> list[str]:
     return [
         "type filter hook forward priority filter; policy drop;",
         f'oifname @cut_local_port jump cut_{spot}_to comment "6.1 cut on the spot"',
         'oifname vmap @cut_ordered_to comment "8 isolation ordered"',
         f'meta mark & {PASSAGE_MARK:#x} == {PASSAGE_MARK:#x} accept comment "8 stays open by reason"',
-        'iifname @cut_local_some jump some_from comment "7.1 flows and services cut on the spot"',
-        'oifname @cut_local_some jump some_to comment "7.1 flows and services cut on the spot"',
-        *copies,
-        'ct state established,related accept comment "5.1.2 what stands"',
-        'ct state invalid counter drop comment "7.1 of no connection"',
-        'iifname vmap @new_from comment "4 who begins"',
+        'iifname vmap @sent_by comment "4 who sends"',
         'counter comment "4 no port of ours"',
     ]
