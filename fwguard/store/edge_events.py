@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ from fwguard.store.edges import EdgeRow
 from fwguard.store.inserts import insert_into
 
 EVIDENCE: Final = "evidence"
+MOST_COUNTED: Final = 5000
+MOST_SHOWN: Final = 20
 
 
 class EdgeEventRow(Base):
@@ -100,3 +103,16 @@ def seen_at_ports_since(
         EdgeEventRow.port.in_(ports), EdgeEventRow.at >= since, EdgeEventRow.kind.in_(kinds)
     )
     return session.scalar(query.limit(1)) is not None
+
+
+def refused_packets(session: Session, edge: EdgeRow, *, since: datetime) -> list[tuple[str, int, int]]:
+    """Return (clause, port, packets) that an edge refused since then, the most first; of the newest 5000 counts."""
+    query = select(EdgeEventRow.port, EdgeEventRow.facts).where(
+        EdgeEventRow.edge_id == edge.id, EdgeEventRow.kind == EventKind.REFUSAL, EdgeEventRow.at >= since
+    )
+    total: Counter[tuple[str, int]] = Counter()
+    for port, facts in session.execute(query.order_by(EdgeEventRow.id.desc()).limit(MOST_COUNTED)):
+        packets = facts.get("packets")
+        if type(packets) is int and packets > 0:
+            total[str(facts.get("clause", ""))[:40], port] += packets
+    return [(clause, port, packets) for (clause, port), packets in total.most_common(MOST_SHOWN)]

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from fwguard.model.edge_wire import EventKind
 from fwguard.store.addresses import subject_of
-from fwguard.store.edge_events import EdgeEventRow, recent_events
+from fwguard.store.edge_events import EdgeEventRow, recent_events, refused_packets
 from fwguard.store.edge_ports import ports_of
 from fwguard.store.edge_states import newest_state
 from fwguard.store.edges import EdgeRow, edge_named
@@ -21,6 +21,7 @@ from fwguard.web.shield import house_now, staff_only
 MOST_EVENTS: Final = 30
 MOST_LETTERS: Final = 160
 SILENT: Final = timedelta(seconds=90)  # three long polls
+COUNTED: Final = timedelta(days=1)
 TOLD: Final = (EventKind.REFUSED, EventKind.REPAIRED, EventKind.ALARM, EventKind.VERDICT, EventKind.CUT)
 blueprint = Blueprint("edge_pages", __name__)
 
@@ -41,9 +42,11 @@ def edge(name: str) -> str:
     session = reading()
     row = edge_named(session, name)
     ports = ports_of(session, row.id)
+    since = house_now().clock() - COUNTED
     return render_template(
         "edge.html", edge=row, state=newest_state(session, row), ports=ports, subject=subject_of, condition=condition,
         is_silent=is_silent, cuts=isolations_touching(session, ports),
+        refused=refused_packets(session, row, since=since), by_number={port.id: port for port in ports},
         said=said, told=recent_events(session, row, TOLD, limit=MOST_EVENTS),
     )  # fmt: skip
 

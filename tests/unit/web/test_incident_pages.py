@@ -50,6 +50,13 @@ def case(app: Any, house: House) -> str:
             id="repaired-001", kind=EventKind.REPAIRED, at_us=at_us, facts={"what": ["a rule <i>more</i>"]}
         ),
     ]
+    for number in (1, 2):
+        counted = {"clause": "7.4", "packets": 20 * number + 1}
+        events.append(
+            EdgeEvent(
+                id=f"refusal-000{number}", kind=EventKind.REFUSAL, at_us=at_us, port=port, facts=counted
+            )
+        )
     edge_events.receive(house, "edge1", events)
     edge_events.look("edge1", house)
     with house.store.reading() as session:
@@ -131,6 +138,7 @@ def test_the_staff_sees_the_edge(as_person: Any, case: str) -> None:
     claire = as_person(CLAIRE)
     assert "edge1" in text(claire, "/edges")
     page = text(claire, "/edges/edge1")
+    assert "Paquets refusés" in page and '<td data-head="Paquets">62</td>' in page
     assert case in page and "web-acme" in page and "a rule &lt;i&gt;more" in page and "1.1" in page
 
 
