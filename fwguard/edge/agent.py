@@ -27,6 +27,7 @@ from fwguard.edge.local_sets import Placed
 from fwguard.edge.metering import EVERY_S, Metering
 from fwguard.edge.metrics import MetricsDoor
 from fwguard.edge.pulling import Delivering, Pulling, tell_applied
+from fwguard.edge.sensing import Sensing, open_source
 from fwguard.edge.settings import EdgeSettings
 from fwguard.edge.spool import Spool
 from fwguard.edge.telling import Teller
@@ -161,6 +162,11 @@ class Running:
             history_file=settings.state_dir / "history", decide=decide, clock=clock,
         )  # fmt: skip
         self.listening = Listening(thresholds=thresholds, answering=self.answering, teller=agent.teller)
+        self.sensing = (
+            Sensing(source=open_source(settings.suricata), thresholds=thresholds, answering=self.answering)
+            if settings.suricata
+            else None
+        )
         self.watching = Watching(
             enforcer=agent.enforcer, teller=agent.teller, on_links=self.listening.forget_names
         )
@@ -182,6 +188,8 @@ class Running:
         if not agent.enforcer.is_firm:
             agent.enforcer.repair()  # what changed between loading and listening was not announced
         self.listening.start()
+        if self.sensing is not None:
+            self.sensing.start()
         self.ticking.start()
         self.delivering.start()
         if agent.identity.is_enrolled:
@@ -197,6 +205,8 @@ class Running:
         if self.pulling.is_alive():
             self.pulling.stop()
         self.listening.stop()
+        if self.sensing is not None:
+            self.sensing.stop()
         self.watching.stop()
         self.ticking.join(timeout=10)
         self.delivering.stop()
@@ -214,6 +224,8 @@ class Running:
 
     def _follow(self, state: EdgeState) -> None:
         self.listening.follow(state)
+        if self.sensing is not None:
+            self.sensing.follow(state)
         self.metering.follow(state)
         self.answering.follow(state)
 

@@ -20,7 +20,7 @@ from fwguard.model.document import Field, read_document
 from fwguard.model.inventory import NAME
 
 DEFAULT_FILE: Final = Path("/etc/fwguard/edge.yaml")
-_OPTIONAL: Final = ("ca_file", "state_dir", "metrics", "spool_most_mib", "answer_s")
+_OPTIONAL: Final = ("ca_file", "state_dir", "metrics", "spool_most_mib", "answer_s", "suricata")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,7 @@ class EdgeSettings:
     metrics: tuple[str, int] | None = ("127.0.0.1", 9469)
     spool_most_bytes: int = 64 << 20
     answer_s: int = 15
+    suricata: str = ""  # file:PATH, stream:PATH or datagram:PATH of its EVE output
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -67,6 +68,7 @@ def read_settings(path: Path) -> EdgeSettings:
             metrics=_listener(fields["metrics"]) if "metrics" in fields else ("127.0.0.1", 9469),
             spool_most_bytes=_number(fields, "spool_most_mib", 64, 1, 1 << 20) << 20,
             answer_s=_number(fields, "answer_s", 15, 1, 600),
+            suricata=text_of("suricata", ""),
         )
     except InputError as error:
         if error.where in fields:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import socket
 import subprocess
@@ -148,7 +149,7 @@ def settings(controller: Controller, tmp_path: Path) -> EdgeSettings:
     """Give the settings of the edge."""
     return EdgeSettings(
         name="edge1", controller=controller.url, ca_file=tmp_path / "ca.pem", state_dir=tmp_path / "edge",
-        metrics=None, answer_s=5,
+        metrics=None, answer_s=5, suricata=f"file:{tmp_path / 'eve.json'}",
     )  # fmt: skip
 
 
@@ -175,6 +176,15 @@ def test_from_token_to_case(controller: Controller, settings: EdgeSettings) -> N
         running.answering.on_detection(detection, lambda _: b"evidence")
         outcome = controller.wait(lambda: controller.deal().get("verdict"))
         assert "set aside" not in outcome
+        alert = {
+            "timestamp": datetime.now(UTC).isoformat(), "event_type": "alert", "in_iface": "s0", "proto": "TCP",
+            "src_ip": "10.20.0.10", "src_port": 40000, "dest_ip": "198.51.100.9", "dest_port": 80,
+            "alert": {"signature_id": 2024364, "signature": "ET SCAN"},
+        }  # fmt: skip
+        (settings.state_dir.parent / "eve.json").write_text(json.dumps(alert) + "\n")
+        sensing = running.sensing
+        assert sensing is not None
+        controller.wait(lambda: sensing.spoken == 1)
         with controller.house.store.session() as session:
             revoke_edge(
                 session, edge_named(session, "edge1"), actor="system", why="test", at=datetime.now(UTC)
