@@ -84,7 +84,7 @@ class Configuration:
 
 
 def read_configuration(text: str) -> Configuration:
-    """Sort the commands of a text. Raises UnreadableError for another text, and for half a one."""
+    """Sort the commands of a text. Raises UnreadableError for another text, half a one, and a group in itself."""
     if not text.strip():
         raise UnreadableError("an empty text", line=1, expected=EXPECTED)
     split = split_blocks(text, expected=EXPECTED, banners=False, inner=INNER)
@@ -97,6 +97,7 @@ def read_configuration(text: str) -> Configuration:
             found.book.aliases[block.line.words[2]] = block.line.words[1]
     for block in split.blocks:
         _sort(block, found)
+    found.book.refuse_loops()
     if not found.interfaces:
         _assume_interfaces(found)
     return found

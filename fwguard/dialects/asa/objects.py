@@ -1,8 +1,8 @@
 """Objects and object-groups of an ASA, resolved into addresses, services, ports, protocols and ICMP types.
 
 Source: ASA firewall configuration guide, "Objects for Access Control"; command reference `object`,
-`object-group`, `service-object`. A name that is missing, empty, a host name (`fqdn`) or in itself leaves
-what uses it in doubt.
+`object-group`, `service-object`. A name that is missing, empty, or a host name (`fqdn`) leaves what uses
+it in doubt.
 """
 
 from __future__ import annotations
@@ -44,6 +44,11 @@ class Book:
         self.icmp: Table[Intervals] = Table()
         self.aliases: dict[str, str] = {}
         self.unread: list[Unread] = []
+
+    def refuse_loops(self) -> None:
+        """Raise UnreadableError for a group that holds itself. The device takes none."""
+        for table in (self.networks, self.services, self.ports, self.protocols, self.icmp):
+            table.refuse_loops()
 
     def read_object(self, block: Block) -> None:
         """Read `object network NAME` or `object service NAME` with the lines below it."""

@@ -8,6 +8,7 @@ from typing import Final, Generic, TypeVar
 
 from fwguard.dialects.bounds import ANY_SERVICE, Addresses, Services, join, merged
 from fwguard.dialects.bounds import Service as Plain
+from fwguard.dialects.loops import refuse_loops
 from fwguard.model.address import AddressSet
 from fwguard.model.intervals import Intervals
 from fwguard.model.policy import ANY_STATE, Action, Match, Rule
@@ -15,7 +16,7 @@ from fwguard.model.ports import ANY_PORT, ANY_PROTOCOL
 
 Part = TypeVar("Part")
 MAX_PARTS: Final = 100_000  # of one group with all that it holds
-MAX_DEPTH: Final = 40
+MAX_DEPTH: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Entry(Generic[Part]):
 
 
 class Table(Generic[Part]):
-    """All names of one kind, resolved when first asked for; what is missing or circular is in doubt."""
+    """All names of one kind, resolved when first asked for; what is missing or very deep is in doubt."""
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry[Part]] = {}
@@ -52,16 +53,23 @@ class Table(Generic[Part]):
         """Return the entry of a name, made if there is none: later lines add to it."""
         return self.entries.setdefault(name, Entry(line))
 
+    def refuse_loops(self) -> None:
+        """Raise UnreadableError for a group that holds itself; to be asked before any is resolved."""
+        refuse_loops(
+            self.entries,
+            lambda name: (ref for ref in self.entries[name].refs if ref in self.entries),
+            kind="object-group",
+            line_of=lambda name: self.entries[name].line,
+        )
+
     def resolve(self, name: str) -> tuple[tuple[Part, ...], str]:
         """Return all parts of a name, and a doubt or "". Cost: each name is followed once."""
-        return self._resolve(name, ())
+        return self._resolve(name, 0)
 
-    def _resolve(self, name: str, path: tuple[str, ...]) -> tuple[tuple[Part, ...], str]:
+    def _resolve(self, name: str, depth: int) -> tuple[tuple[Part, ...], str]:
         if name in self._done:
             return self._done[name]
-        if name in path:
-            return (), f"{name} refers to itself"
-        if len(path) > MAX_DEPTH:
+        if depth > MAX_DEPTH:
             return (), f"{name} is nested too deep"
         entry = self.entries.get(name)
         if entry is None:
@@ -69,7 +77,7 @@ class Table(Generic[Part]):
         parts: dict[Part, None] = dict.fromkeys(entry.parts)
         doubts: dict[str, None] = dict.fromkeys(entry.doubts)
         for ref in dict.fromkeys(entry.refs):
-            more, doubt = self._resolve(ref, (*path, name))
+            more, doubt = self._resolve(ref, depth + 1)
             parts.update(dict.fromkeys(more))
             if doubt:
                 doubts[doubt] = None
@@ -78,9 +86,7 @@ class Table(Generic[Part]):
                 break
         if not parts and not doubts:
             doubts[f"{name} is empty"] = None
-        found = tuple(parts), "; ".join(doubts)[:300]
-        if not path or not found[1]:  # inside a loop, what a name means depends on where one came from
-            self._done[name] = found
+        found = self._done[name] = tuple(parts), "; ".join(doubts)[:300]
         return found
 
 

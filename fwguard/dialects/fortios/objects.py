@@ -1,6 +1,6 @@
 """Addresses, services and virtual IPs of one virtual domain, by name: at least these, at most those.
 
-What is missing, a host name, a country, or in itself may be anything: `bounds.Addresses` says what is sure.
+What is missing, a host name or a country may be anything: `bounds.Addresses` says what is sure.
 Source: FortiOS CLI reference, `firewall address`, `addrgrp`, `service custom`, `service group`.
 """
 
@@ -11,6 +11,7 @@ from typing import Final
 
 from fwguard.dialects.bounds import Addresses, Service, Services, join, masked, unknown_services
 from fwguard.dialects.fortios.tree import Entry, Setting
+from fwguard.dialects.loops import refuse_loops
 from fwguard.errors import InputError
 from fwguard.model.address import ANY_V4, ANY_V6, AddressSet, Family, parse_span
 from fwguard.model.intervals import Intervals
@@ -28,7 +29,13 @@ from fwguard.model.ports import (
     parse_ports,
 )
 
-MAX_DEPTH: Final = 40
+MAX_DEPTH: Final = 64
+# Tables of groups, and of what a member's name is looked up in before.
+GROUPS: Final = {
+    "firewall addrgrp": "firewall address",
+    "firewall addrgrp6": "firewall address6",
+    "firewall service group": "firewall service custom",
+}
 TABLES_INSIDE: Final = frozenset({"tagging", "list", "dynamic_mapping", "fsso-group"})
 MAX_MEMBERS: Final = 20_000
 ADDRESS_SILENT: Final = frozenset({
@@ -62,7 +69,10 @@ PREDEFINED: Final[dict[str, tuple[tuple[int, str], ...]]] = {
 
 
 class Book:
-    """The names of one virtual domain; what is not understood goes to `unread`."""
+    """The names of one virtual domain; what is not understood goes to `unread`.
+
+    Raises UnreadableError for a group that holds itself.
+    """
 
     def __init__(self, domain: Entry, unread: list[Unread]) -> None:
         self.domain = domain
@@ -70,6 +80,18 @@ class Book:
         self._addresses: dict[tuple[str, Family], Addresses] = {}
         self._services: dict[str, Services] = {}
         self._noted: set[int] = set()
+        for groups, plain in GROUPS.items():
+            self._refuse_loops(domain.table(groups), domain.table(plain), groups.removeprefix("firewall "))
+
+    @staticmethod
+    def _refuse_loops(groups: dict[str, Entry], plain: dict[str, Entry], kind: str) -> None:
+        def held(name: str) -> Iterable[str]:
+            group = groups[name]
+            for member in (*group.values("member"), *group.values("exclude-member")):
+                if member in groups and member not in plain:
+                    yield member
+
+        refuse_loops(groups, held, kind=kind, line_of=lambda name: groups[name].line)
 
     def note(self, line: int, text: str, why: str) -> None:
         """Keep a line that was not understood, once."""
@@ -94,7 +116,7 @@ class Book:
         """Return all addresses of some names in one IP version."""
         found = Addresses()
         for name in names:
-            found = found | self._address(name, family, ())
+            found = found | self._address(name, family, 0)
         return found
 
     def is_known(self, name: str, family: Family) -> bool:
@@ -104,7 +126,7 @@ class Book:
             f"firewall addrgrp{suffix}"
         )
 
-    def _address(self, name: str, family: Family, path: tuple[str, ...]) -> Addresses:
+    def _address(self, name: str, family: Family, depth: int) -> Addresses:
         key = (name, family)
         if key in self._addresses:
             return self._addresses[key]
@@ -112,30 +134,27 @@ class Book:
         group = self.domain.table(f"firewall addrgrp{suffix}").get(name)
         plain = self.domain.table(f"firewall address{suffix}").get(name)
         whole = ANY_V6 if family is Family.V6 else ANY_V4
-        if name in path or len(path) > MAX_DEPTH:
-            return Addresses(
-                AddressSet(), whole, f"{name} {'refers to itself' if name in path else 'is nested too deep'}"
-            )
+        if depth > MAX_DEPTH:
+            return Addresses(AddressSet(), whole, f"{name} is nested too deep")
         if plain is not None:
             found = self._plain(plain, family)
         elif group is not None:
-            found = self._group(group, family, (*path, name))
+            found = self._group(group, family, depth + 1)
         elif name in ("all", "none"):
             found = Addresses(whole if name == "all" else AddressSet())
         else:
             found = Addresses(AddressSet(), whole, f"address {name[:60]} does not exist")
-        if not path or not found.why:
-            self._addresses[key] = found
+        self._addresses[key] = found
         return found
 
-    def _group(self, group: Entry, family: Family, path: tuple[str, ...]) -> Addresses:
+    def _group(self, group: Entry, family: Family, depth: int) -> Addresses:
         whole = ANY_V6 if family is Family.V6 else ANY_V4
         found = Addresses()
         for member in dict.fromkeys(group.values("member")[:MAX_MEMBERS]):
-            found = found | self._address(member, family, path)
+            found = found | self._address(member, family, depth)
         if group.value("exclude") == "enable":
             for member in group.values("exclude-member"):
-                gone = self._address(member, family, path)
+                gone = self._address(member, family, depth)
                 found = Addresses(found.sure - gone.most, found.most - gone.sure, join(found.why, gone.why))
         if doubt := self.strange(group, GROUP_SILENT):
             found = Addresses(AddressSet(), whole, join(found.why, doubt))
@@ -171,14 +190,14 @@ class Book:
         """Return all services of some names."""
         found = Services()
         for name in names:
-            found = found | self._service(name, ())
+            found = found | self._service(name, 0)
         return found
 
-    def _service(self, name: str, path: tuple[str, ...]) -> Services:
+    def _service(self, name: str, depth: int) -> Services:
         if name in self._services:
             return self._services[name]
-        if name in path or len(path) > MAX_DEPTH:
-            return unknown_services(f"{name} {'refers to itself' if name in path else 'is nested too deep'}")
+        if depth > MAX_DEPTH:
+            return unknown_services(f"{name} is nested too deep")
         plain = self.domain.table("firewall service custom").get(name)
         group = self.domain.table("firewall service group").get(name)
         if plain is not None:
@@ -186,15 +205,14 @@ class Book:
         elif group is not None:
             found = Services()
             for member in dict.fromkeys(group.values("member")[:MAX_MEMBERS]):
-                found = found | self._service(member, (*path, name))
+                found = found | self._service(member, depth + 1)
             doubt = self.strange(group, GROUP_SILENT) or (
                 "" if group.values("member") else f"{name} is empty"
             )
             found = found | unknown_services(doubt) if doubt else found
         else:
             found = _predefined(name)
-        if not path or not found.why:
-            self._services[name] = found
+        self._services[name] = found
         return found
 
     def _custom(self, entry: Entry) -> Services:

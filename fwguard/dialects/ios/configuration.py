@@ -83,7 +83,7 @@ def list_key(kind: str, name: str) -> str:
 
 
 def read_configuration(text: str) -> Configuration:
-    """Sort the commands of a text. Raises UnreadableError for another text, and for half a one."""
+    """Sort the commands of a text. Raises UnreadableError for another text, half a one, and a group in itself."""
     if not text.strip():
         raise UnreadableError("an empty text", line=1, expected=EXPECTED)
     split = split_blocks(text, expected=EXPECTED, banners=True, inner=INNER)
@@ -95,6 +95,7 @@ def read_configuration(text: str) -> Configuration:
     found = Configuration(split)
     for block in split.blocks:
         _sort(block, found)
+    found.book.refuse_loops()
     for one in found.lists.values():
         _by_number(one)
     return found

@@ -30,6 +30,11 @@ class Book:
         self.services: Table[Service] = Table()
         self.unread: list[Unread] = []
 
+    def refuse_loops(self) -> None:
+        """Raise UnreadableError for a group that holds itself. The device takes none."""
+        for table in (self.networks, self.services):
+            table.refuse_loops()
+
     def read_group(self, block: Block) -> None:
         """Read `object-group [v6-]network|service NAME` with the lines below it."""
         words = block.line.words

@@ -11,6 +11,7 @@ from typing import Final
 
 from fwguard.dialects.bounds import ALL_ADDRESSES, Addresses, masked, unknown_addresses
 from fwguard.dialects.config_tree import Node
+from fwguard.dialects.loops import refuse_loops
 from fwguard.dialects.unread import Notes
 from fwguard.errors import InputError
 from fwguard.model.address import ANY_V4, ANY_V6, AddressSet, parse_span
@@ -22,7 +23,10 @@ SILENT: Final = ("description",)
 
 
 class AddressBooks:
-    """All books of a configuration; what a name means, for a zone."""
+    """All books of a configuration; what a name means, for a zone.
+
+    Raises UnreadableError for a set that holds itself.
+    """
 
     def __init__(self, security: Node, notes: Notes) -> None:
         self.notes = notes
@@ -40,6 +44,25 @@ class AddressBooks:
                 name = f"zone {zone_node.word}"
                 self.books[name] = own
                 self.of_zone.setdefault(zone_node.word, []).append(name)
+        refuse_loops(
+            [(book, name) for book, node in self.books.items() for name in node.words("address-set")],
+            self._sets_in, kind="address-set", line_of=lambda key: self._set(key).line,
+            name_of=lambda key: key[1],
+        )  # fmt: skip
+
+    def _set(self, key: tuple[str, str]) -> Node:
+        return self.books[key[0]].at("address-set", key[1]) or Node(key[1])
+
+    def _sets_in(self, key: tuple[str, str]) -> Iterable[tuple[str, str]]:
+        """Yield the sets that a set names; a word of both kinds is the address where that is meant."""
+        group = self._set(key)
+        for kind in ("address", "address-set"):
+            for word in group.words(kind):
+                book = key[0] if self._holds(key[0], word) else GLOBAL
+                if not self._holds(book, word) or self.books[book].at("address-set", word) is None:
+                    continue
+                if kind == "address-set" or self.books[book].at("address", word) is None:
+                    yield book, word
 
     def union(self, nodes: Iterable[Node], zones: Iterable[str]) -> Addresses:
         """Return what several names of one rule mean together, in these zones (none: the global book)."""
@@ -68,7 +91,7 @@ class AddressBooks:
         if key in self._known:
             return self._known[key]
         if key in self._open or len(self._open) > MAX_NESTED:
-            why = self.notes.node(asked, f"address-set {name[:60]} holds itself, or nests without end")
+            why = self.notes.node(asked, f"address-set {name[:60]} nests without end, or has two meanings")
             return unknown_addresses(why)
         self._open.append(key)
         node = self.books[book]

@@ -11,6 +11,7 @@ from typing import Final
 from fwguard.dialects.bounds import ALL_SERVICES, Service, Services, unknown_services
 from fwguard.dialects.config_tree import Node
 from fwguard.dialects.junos import predefined
+from fwguard.dialects.loops import refuse_loops
 from fwguard.dialects.service_words import services_of
 from fwguard.dialects.unread import Notes
 from fwguard.errors import InputError
@@ -60,13 +61,30 @@ def ports(words: Iterable[str]) -> Intervals:
 
 
 class Applications:
-    """What names of applications mean."""
+    """What names of applications mean. Raises UnreadableError for a set that holds itself."""
 
     def __init__(self, root: Node, notes: Notes) -> None:
         self.own = root.at("applications") or Node("applications")
         self.notes = notes
         self._known: dict[str, Services] = {}
         self._open: list[str] = []
+        refuse_loops(
+            self.own.words("application-set"), self._sets_in, kind="application-set",
+            line_of=lambda name: self._set(name).line,
+        )  # fmt: skip
+
+    def _set(self, name: str) -> Node:
+        return self.own.at("application-set", name) or Node(name)
+
+    def _sets_in(self, name: str) -> Iterable[str]:
+        """Yield the sets that a set names; a word of both kinds is the application where that is meant."""
+        group = self._set(name)
+        for word in group.words("application-set"):
+            if self.own.at("application-set", word) is not None:
+                yield word
+        for word in group.words("application"):
+            if self.own.at("application", word) is None and self.own.at("application-set", word) is not None:
+                yield word
 
     def union(self, nodes: Iterable[Node]) -> Services:
         """Return what several names of one rule mean together."""
@@ -83,8 +101,9 @@ class Applications:
         if name in self._known:
             return self._known[name]
         if name in self._open or len(self._open) > MAX_NESTED:
-            why = self.notes.node(node, f"application-set {name[:60]} holds itself, or nests without end")
-            return unknown_services(why)
+            return unknown_services(
+                self.notes.node(node, f"application-set {name[:60]} nests without end, or has two meanings")
+            )
         own, group = self.own.at("application", name), self.own.at("application-set", name)
         if own is None and group is None:
             if name in predefined.APPLICATIONS:

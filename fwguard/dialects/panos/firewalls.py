@@ -74,6 +74,7 @@ class Firewalls:
         groups = root.below("device-group")
         systems = [node for node in root.below("vsys") if _speaks(node)]
         self.choices = bool(groups)
+        self._looked_up: dict[tuple[int, ...], Objects] = {}
         self.found: list[Firewall] = []
         if groups:
             above = self._parents()
@@ -89,6 +90,13 @@ class Firewalls:
             self._join()
 
     def _objects(self, places: list[Node]) -> Objects:
+        """Return what names mean in these places: the same places once."""
+        key = tuple(id(place) for place in places)
+        if key not in self._looked_up:
+            self._looked_up[key] = self._new_objects(places)
+        return self._looked_up[key]
+
+    def _new_objects(self, places: list[Node]) -> Objects:
         overridden = frozenset(
             word
             for place in [self.root, *places]

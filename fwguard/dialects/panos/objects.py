@@ -23,6 +23,7 @@ from fwguard.dialects.bounds import (
     unknown_services,
 )
 from fwguard.dialects.config_tree import Node
+from fwguard.dialects.loops import refuse_loops
 from fwguard.dialects.panos.predefined import DEFAULT_PORTS, EXACT, SERVICES
 from fwguard.dialects.service_words import services_of
 from fwguard.dialects.unread import Notes
@@ -41,7 +42,8 @@ _MAPPED: Final = Intervals(((0, V4_MAX),))
 class Objects:
     """What names mean; `places` are the nodes that define them, the nearest first.
 
-    Each name is resolved once. What a loop cut short stays cut short: its bounds are wide, and hold.
+    Each name is resolved once. Raises UnreadableError for a group that holds itself, of the nearer places:
+    the last one is looked through by itself.
     """
 
     def __init__(self, places: list[Node], notes: Notes, overridden: frozenset[str] = frozenset()) -> None:
@@ -52,6 +54,25 @@ class Objects:
         self._addresses: dict[str, Addresses] = {}
         self._services: dict[str, Services] = {}
         self._applications: dict[tuple[str, bool], Services] = {}
+        self._refuse_loops("address-group", "static", "address", frozenset())
+        self._refuse_loops("service-group", "members", "service", frozenset())
+        self._refuse_loops("application-group", "members", "application", frozenset({*EXACT, *DEFAULT_PORTS}))
+
+    def _refuse_loops(self, kind: str, below: str, plain: str, built_in: frozenset[str]) -> None:
+        def held(name: str) -> Iterable[str]:
+            group = self.find(kind, name)
+            for member in group.words(below) if group is not None else ():
+                if member in built_in or self.find(plain, member) is not None:
+                    continue
+                if self.find(kind, member) is not None:
+                    yield member
+
+        def line_of(name: str) -> int:
+            group = self.find(kind, name)
+            return group.line if group is not None else 0
+
+        starts = (name for place in self.places[:-1] or self.places for name in place.words(kind))
+        refuse_loops(starts, held, kind=kind, line_of=line_of)
 
     def find(self, kind: str, name: str) -> Node | None:
         """Return the nearest definition of a name."""
@@ -73,7 +94,7 @@ class Objects:
             return self._addresses[name]
         key = ("address", name)
         if key in self._open or len(self._open) > MAX_NESTED:
-            why = self.notes.node(node, f"address-group {name[:60]} holds itself, or nests without end")
+            why = self.notes.node(node, f"address-group {name[:60]} nests without end, or has two meanings")
             return unknown_addresses(why)
         self._open.append(key)
         found = self._named(node)
@@ -145,7 +166,7 @@ class Objects:
             return self._services[name]
         key = ("service", name)
         if key in self._open or len(self._open) > MAX_NESTED:
-            why = self.notes.node(node, f"service-group {name[:60]} holds itself, or nests without end")
+            why = self.notes.node(node, f"service-group {name[:60]} nests without end, or has two meanings")
             return unknown_services(why)
         self._open.append(key)
         own, group = self.find("service", name), self.find("service-group", name)
@@ -201,7 +222,9 @@ class Objects:
         name = node.word
         key = ("application", name)
         if key in self._open or len(self._open) > MAX_NESTED:
-            why = self.notes.node(node, f"application-group {name[:60]} holds itself, or nests without end")
+            why = self.notes.node(
+                node, f"application-group {name[:60]} nests without end, or has two meanings"
+            )
             return unknown_services(why)
         group = self.find("application-group", name)
         if group is not None:

@@ -5,10 +5,12 @@ Source: pfSense documentation, Aliases; OPNsense manual, Aliases.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from fwguard.dialects import netfilter_names as names
+from fwguard.dialects.loops import refuse_loops
 from fwguard.dialects.pf.bounds import Addresses, Ports
 from fwguard.dialects.pf.interfaces import Interfaces
 from fwguard.dialects.pf.notes import Notes
@@ -35,7 +37,7 @@ class Alias:
 
 
 class Aliases:
-    """All aliases of a file; each is resolved once."""
+    """All aliases of a file; each is resolved once. Raises UnreadableError for one that holds itself."""
 
     def __init__(self, root: Node, interfaces: Interfaces, notes: Notes) -> None:
         self.interfaces = interfaces
@@ -49,8 +51,14 @@ class Aliases:
         self._addresses: dict[str, Addresses] = {}
         self._ports: dict[str, Ports] = {}
         self._words: dict[tuple[str, bool], Addresses] = {}
-        self._open: list[str] = []
+        self._depth = 0
         self.budget = MAX_NESTED
+        for kinds in (HELD, HELD_PORTS):
+            refuse_loops(
+                self.table,
+                lambda name, kinds=kinds: self._aliases_in(name, kinds),  # type: ignore[misc]
+                kind="alias", line_of=lambda name: self.table[name].node.line,
+            )  # fmt: skip
 
     def _add(self, node: Node, content: str) -> None:
         enabled = node.child("enabled")
@@ -61,23 +69,29 @@ class Aliases:
             enabled is None or enabled.text != "0",
         )
 
+    def _aliases_in(self, name: str, kinds: frozenset[str]) -> Iterator[str]:
+        alias = self.table[name]
+        if alias.is_enabled and alias.kind in kinds:
+            for word in alias.entries:
+                if word.removeprefix("!") in self.table:
+                    yield word.removeprefix("!")
+
     def addresses(self, name: str) -> Addresses:
-        """Return the addresses of an alias: unknown when it does not exist, or leads back to itself."""
+        """Return the addresses of an alias: unknown when it does not exist, or nests very deep."""
         if name in self._addresses:
             return self._addresses[name]
         alias = self.table.get(name)
         if alias is None:
             return Addresses.unknown(f"alias {name[:60]} does not exist")
-        if name in self._open or len(self._open) > MAX_DEPTH:
-            return Addresses.unknown(self.notes.add(alias.node, "an alias that leads back to itself"))
+        if self._depth > MAX_DEPTH:
+            return Addresses.unknown(self.notes.add(alias.node, "an alias that nests very deep"))
         if not alias.is_enabled or alias.kind not in HELD:
             found = Addresses.unknown(f"alias {name}, {alias.kind} whose content is not in the file")
         else:
-            self._open.append(name)
+            self._depth += 1
             found = self._held(alias)
-            self._open.pop()
-        if not self._open:
-            self._addresses[name] = found
+            self._depth -= 1
+        self._addresses[name] = found
         return found
 
     def _held(self, alias: Alias) -> Addresses:
@@ -135,16 +149,14 @@ class Aliases:
         if name in self._ports:
             return self._ports[name]
         alias = self.table[name]
-        if name in self._open or len(self._open) > MAX_DEPTH:
-            return Ports(
-                Intervals(), ANY_PORT, self.notes.add(alias.node, "an alias that leads back to itself")
-            )
+        if self._depth > MAX_DEPTH:
+            return Ports(Intervals(), ANY_PORT, self.notes.add(alias.node, "an alias that nests very deep"))
         if not alias.is_enabled or alias.kind not in HELD_PORTS:
             found = Ports(
                 Intervals(), ANY_PORT, f"alias {name}, {alias.kind} whose content is not in the file"
             )
         else:
-            self._open.append(name)
+            self._depth += 1
             found = Ports.exactly(Intervals())
             for word in dict.fromkeys(alias.entries):
                 self.budget -= word in self.table
@@ -155,9 +167,8 @@ class Aliases:
                 except InputError as error:
                     found |= Ports(Intervals(), ANY_PORT, self.notes.add(alias.node, str(error)))
                     break
-            self._open.pop()
-        if not self._open:
-            self._ports[name] = found
+            self._depth -= 1
+        self._ports[name] = found
         return found
 
     def word(self, word: str, *, negated: bool = False) -> Addresses:

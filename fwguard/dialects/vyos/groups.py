@@ -1,7 +1,8 @@
 """Groups of addresses, networks, ports and interfaces, with the groups that they include.
 
-A group that includes itself or one that does not exist has no value: who asks for it gets InputError, and
-makes the rule unknown. Source: VyOS user guide, Firewall Groups; `verify_nested_group`.
+A group that includes one that does not exist has no value: who asks for it gets InputError, and makes the
+rule unknown. One that includes itself is refused, as the device does. Source: VyOS user guide,
+Firewall Groups; `verify_nested_group`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import Final, TypeVar
 
 from fwguard.dialects import netfilter_names as names
+from fwguard.dialects.loops import refuse_loops
 from fwguard.dialects.vyos.tree import Node
 from fwguard.errors import InputError
 from fwguard.model.address import AddressSet, Family, parse_span
@@ -26,12 +28,26 @@ Value = TypeVar("Value")
 
 
 class Groups:
-    """The `firewall group` subtree; every group is resolved once."""
+    """The `firewall group` subtree; every group is resolved once.
+
+    Raises UnreadableError for a group that includes itself.
+    """
 
     def __init__(self, tree: Node | None) -> None:
         self.tree = tree or Node("group")
         self._addresses: dict[tuple[str, str], AddressSet] = {}
         self._ports: dict[str, Intervals] = {}
+        for kind in self.tree.children:
+            self._refuse_loops(kind)
+
+    def _refuse_loops(self, kind: str) -> None:
+        holder = self.tree.children[kind]
+        refuse_loops(
+            holder.children,
+            lambda name: (one for one in holder.children[name].values("include") if one in holder.children),
+            kind=kind,
+            line_of=lambda name: holder.children[name].line,
+        )
 
     def addresses(self, kind: str, name: str, family: Family) -> AddressSet:
         """Return the members of an address or network group of one IP version. Raises InputError."""
@@ -63,37 +79,21 @@ class Groups:
     def _members(self, kind: str, name: str) -> list[str]:
         found: dict[str, None] = {}
         seen = {name}
-        waiting = [(name, 0)]
+        waiting = [name]
         while waiting:
-            current, depth = waiting.pop()
+            current = waiting.pop()
             group = self.tree.child(kind, current)
             if group is None:
                 raise InputError(f"{kind} {current!r} does not exist")
             found.update(dict.fromkeys(group.values(MEMBERS[kind])))
             for included in group.values("include"):
                 if included in seen:
-                    if self._leads_back(kind, included, current):
-                        raise InputError(f"{kind} {included!r} includes itself")
                     continue
                 seen.add(included)
                 if len(seen) > MAX_INCLUDED:
                     raise InputError(f"{kind} {name!r} includes more than {MAX_INCLUDED} groups")
-                waiting.append((included, depth + 1))
+                waiting.append(included)
         return list(found)
-
-    def _leads_back(self, kind: str, start: str, goal: str) -> bool:
-        """Tell whether `goal` is among what `start` includes: then the two include each other."""
-        seen = {start}
-        waiting = [start]
-        while waiting:
-            current = waiting.pop()
-            if current == goal:
-                return True
-            group = self.tree.child(kind, current)
-            fresh = [one for one in (group.values("include") if group else []) if one not in seen]
-            seen.update(fresh)
-            waiting.extend(fresh)
-        return False
 
 
 def port_words(text: str) -> Intervals:

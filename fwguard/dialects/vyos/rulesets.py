@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from fwguard.dialects.loops import refuse_loops
 from fwguard.dialects.vyos.conditions import read_match
 from fwguard.dialects.vyos.groups import Groups
 from fwguard.dialects.vyos.notes import Notes
@@ -56,27 +57,19 @@ class Rulesets:
             self.chains[name_key(word, node.name)] = self._chain(node, family, word, where, Action.DROP)
 
     def refuse_loops(self) -> None:
-        """Make jumps to nowhere, and those that close a circle, unknown in every chain."""
-        back: dict[tuple[str, int], str] = {}
-        finished: set[str] = set()
-        for start in self.chains:
-            if start in finished:
-                continue
-            path: dict[str, None] = {start: None}
-            walks = [iter(enumerate(self.chains[start].rules))]
-            while walks:
-                key = next(reversed(path))
-                index, rule = next(((i, r) for i, r in walks[-1] if r.jump), (-1, None))
-                if rule is None:
-                    walks.pop()
-                    finished.add(path.popitem()[0])
-                elif rule.jump not in self.chains:
-                    back[key, index] = f"{rule.jump} does not exist"
-                elif rule.jump in path:
-                    back[key, index] = f"{rule.jump} leads back here"
-                elif rule.jump not in finished:
-                    path[rule.jump] = None
-                    walks.append(iter(enumerate(self.chains[rule.jump].rules)))
+        """Make jumps to nowhere unknown in every chain. Raises UnreadableError for a loop of chains."""
+        back = {
+            (key, index): f"{rule.jump} does not exist"
+            for key, chain in self.chains.items()
+            for index, rule in enumerate(chain.rules)
+            if rule.jump and rule.jump not in self.chains
+        }
+        refuse_loops(
+            self.chains,
+            lambda key: (rule.jump for rule in self.chains[key].rules if rule.jump in self.chains),
+            kind="rule set",
+            line_of=lambda key: next((rule.line for rule in self.chains[key].rules if rule.jump), 0),
+        )
         for key in {key for key, _ in back}:
             chain = self.chains[key]
             rules = tuple(

@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -110,55 +111,116 @@ def test_a_set_that_holds_itself_is_refused(tmp_path: Path, capsys: pytest.Captu
     assert refused(path, capsys.readouterr().err.strip())
 
 
-GROUPS = {
-    "asa": "ASA Version 9.12(3)\nhostname f\nobject-group network A\n group-object B\nobject-group network B\n"
-    " group-object A\naccess-list X extended permit ip object-group A any\naccess-group X global\n",
-    "ios": "version 15.2\nhostname r\nobject-group network A\n group-object B\nobject-group network B\n"
-    " group-object A\nip access-list extended X\n permit ip object-group A any\n"
-    "interface Gi0/0\n ip address 10.0.0.1 255.255.255.0\n ip access-group X in\nend\n",
-    "junos": "set security address-book global address-set A address-set B\n"
-    "set security address-book global address-set B address-set A\n"
-    "set security zones security-zone t\nset security zones security-zone u\n"
-    "set security policies from-zone u to-zone t policy p match source-address any\n"
-    "set security policies from-zone u to-zone t policy p match destination-address A\n"
-    "set security policies from-zone u to-zone t policy p match application any\n"
-    "set security policies from-zone u to-zone t policy p then permit\n",
-    "vyos": "set firewall group address-group A include 'B'\nset firewall group address-group B include 'A'\n"
-    "set firewall ipv4 forward filter default-action 'drop'\n"
-    "set firewall ipv4 forward filter rule 1 action 'accept'\n"
-    "set firewall ipv4 forward filter rule 1 destination group address-group 'A'\n",
-    "fortios": 'config firewall addrgrp\n edit "A"\n  set member "B"\n next\n edit "B"\n  set member "A"\n next\nend\n'
-    'config firewall policy\n edit 1\n  set srcintf "any"\n  set dstintf "any"\n  set srcaddr "A"\n'
-    '  set dstaddr "all"\n  set action accept\n  set schedule "always"\n  set service "ALL"\n next\nend\n',
-    "panos": "set address-group A static B\nset address-group B static A\nset zone t network layer3 ethernet1/1\n"
-    + "".join(
-        f"set rulebase security rules R {words}\n"
-        for words in ("from any", "to any", "source A", "destination any", "application any", "service any",
-                      "action allow")
+PF = "<{0}><version>21</version><interfaces><wan><enable/><if>em0</if><ipaddr>dhcp</ipaddr></wan></interfaces>\n"
+Groups = list[tuple[str, tuple[str, ...]]]
+
+
+def of_lines(head: str, group: str, member: str, tail: str = "") -> Callable[[Groups], str]:
+    """Return what writes groups with their members, a line each, into a text of a dialect."""
+
+    def text(groups: Groups) -> str:
+        parts = [
+            group.format(name) + "".join(member.format(name, one) for one in ones) for name, ones in groups
+        ]
+        return head + "".join(parts) + tail
+
+    return text
+
+
+def of_aliases(product: str, kind: str, place: str, tag: str) -> Callable[[Groups], str]:
+    """Return what writes groups as the aliases of a config.xml."""
+
+    def text(groups: Groups) -> str:
+        aliases = "".join(
+            f"<alias><enabled>1</enabled><name>{name}</name><type>{kind}</type>"
+            f"<{tag}>{' '.join(ones)}</{tag}></alias>\n"
+            for name, ones in groups
+        )
+        return PF.format(product) + place.format(aliases) + f"</{product}>\n"
+
+    return text
+
+
+# How groups that hold groups are written: dialect and what holds what -> groups into a text.
+GROUPS: dict[tuple[str, str], Callable[[Groups], str]] = {
+    ("asa", "networks"): of_lines("ASA Version 9.12(3)\n", "object-group network {}\n", " group-object {1}\n"),
+    ("asa", "services"): of_lines("ASA Version 9.12(3)\n", "object-group service {} tcp\n", " group-object {1}\n"),
+    ("ios", "networks"): of_lines("version 15.2\n", "object-group network {}\n", " group-object {1}\n", "end\n"),
+    ("ios", "services"): of_lines("version 15.2\n", "object-group service {}\n", " group-object {1}\n", "end\n"),
+    ("junos", "addresses"): of_lines("", "", "set security address-book global address-set {} address-set {}\n"),
+    ("junos", "zone"): of_lines(
+        "", "", "set security zones security-zone t address-book address-set {} address-set {}\n"
     ),
-    "pfsense": "<pfsense><version>21</version><interfaces><wan><enable/><if>em0</if><ipaddr>dhcp</ipaddr></wan>"
-    "</interfaces>\n<aliases><alias><name>A</name><type>host</type><address>B</address></alias>\n"
-    "<alias><name>B</name><type>host</type><address>A</address></alias></aliases>\n<filter><rule><type>pass</type>"
-    "<interface>wan</interface><source><address>A</address></source><destination><any/></destination></rule>"
-    "</filter></pfsense>\n",
+    ("junos", "applications"): of_lines("", "", "set applications application-set {} application-set {}\n"),
+    ("vyos", "addresses"): of_lines("", "", "set firewall group address-group {} include '{}'\n"),
+    ("vyos", "networks"): of_lines("", "", "set firewall group ipv6-network-group {} include '{}'\n"),
+    ("vyos", "ports"): of_lines("", "", "set firewall group port-group {} include '{}'\n"),
+    ("vyos", "rule sets"): of_lines(
+        "", "", "set firewall ipv4 name {0} rule 1 action jump\nset firewall ipv4 name {0} rule 1 jump-target '{1}'\n",
+    ),
+    ("fortios", "addresses"): of_lines(
+        "config firewall addrgrp\n", 'edit "{}"\n', 'append member "{1}"\n', "next\nend\n"
+    ),
+    ("fortios", "addresses of IPv6"): of_lines(
+        "config firewall addrgrp6\n", 'edit "{}"\n', 'append member "{1}"\n', "next\nend\n"
+    ),
+    ("fortios", "services"): of_lines(
+        "config firewall service group\n", 'edit "{}"\n', 'append member "{1}"\n', "next\nend\n"
+    ),
+    ("panos", "addresses"): of_lines("set zone t\n", "", "set address-group {} static {}\n"),
+    ("panos", "shared"): of_lines("set zone t\n", "", "set shared address-group {} static {}\n"),
+    ("panos", "services"): of_lines("set zone t\n", "", "set service-group {} members {}\n"),
+    ("panos", "applications"): of_lines("set zone t\n", "", "set application-group {} members {}\n"),
+    ("pfsense", "hosts"): of_aliases("pfsense", "host", "<aliases>\n{}</aliases>", "address"),
+    ("pfsense", "ports"): of_aliases("pfsense", "port", "<aliases>\n{}</aliases>", "address"),
+    ("opnsense", "networks"): of_aliases(
+        "opnsense", "network", "<OPNsense><Firewall><Alias><aliases>\n{}</aliases></Alias></Firewall></OPNsense>",
+        "content",
+    ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(GROUPS))
-def test_a_group_that_holds_itself_is_never_a_silent_permit(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def ring(size: int) -> Groups:
+    """Return groups each of which holds the next, and the last the first."""
+    return [(f"g{n}", (f"g{(n + 1) % size}",)) for n in range(size)]
+
+
+def diamond(depth: int) -> Groups:
+    """Return two groups a level, each of which holds both of the next: 2**depth ways and no loop."""
+    return [
+        (f"{side}{level}", (f"a{level + 1}", f"b{level + 1}")) for level in range(depth) for side in "ab"
+    ] + [(f"{side}{depth}", ()) for side in "ab"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 10_000])
+@pytest.mark.parametrize(("name", "kind"), sorted(GROUPS), ids="-".join)
+def test_a_group_that_holds_itself_is_refused(
+    name: str, kind: str, size: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A device refuses it, and the guard must still read the rest: it is unread, and its rule is unknown."""
+    """As the device refuses it: with the line of the group, the way round, and soon."""
     path = tmp_path / "group"
-    path.write_text(GROUPS[name], encoding="utf-8")
-    packet = "--in Gi0/0 --src 198.51.100.7 --dst 10.9.9.9 --proto tcp --dport 443"
-    code, cpu_s = run("query", str(path), "--dialect", name, *packet.split())
-    said = capsys.readouterr().out
-    assert 0 == code
-    assert not said.startswith("accept"), said
+    text = GROUPS[name, kind](ring(size))
+    path.write_text(text, encoding="utf-8")
+    code, cpu_s = run("read", str(path), "--dialect", name)
+    said = capsys.readouterr().err.strip()
+    assert 2 == code, said
+    assert refused(path, said), said
+    assert re.search(r" g0 holds itself: g0 > (?:.* > )?g0 ", said) or kind == "rule sets", said
+    line = int(said.removeprefix(f"fwguard: {path}:").partition(":")[0])
+    assert "g0" in text.split("\n")[line - 1]
+    assert cpu_s < 5
+
+
+@pytest.mark.parametrize(("name", "kind"), sorted(GROUPS), ids="-".join)
+def test_a_diamond_of_groups_is_read(
+    name: str, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is named by many ways is followed once."""
+    path = tmp_path / "group"
+    path.write_text(GROUPS[name, kind](diamond(40)), encoding="utf-8")
+    code, cpu_s = run("read", str(path), "--dialect", name)
+    assert 0 == code, capsys.readouterr().err
     assert cpu_s < 3
-    assert 1 == run("lint", str(path), "--dialect", name)[0]
-    assert ": unread: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", sorted(set(DIALECTS) - ENDLESS))

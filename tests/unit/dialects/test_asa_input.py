@@ -74,15 +74,6 @@ def test_groups_that_double_are_read_once() -> None:
     assert "192.0.2.1" == str(rule.matches[0].target)
 
 
-def test_deep_and_circular_groups_are_in_doubt() -> None:
-    """Neither recursion without end nor a silent permit."""
-    lines = [f"object-group network g{n}\n group-object g{(n + 1) % 5000}" for n in range(5000)]
-    lines.append("access-list a extended permit ip any object-group g0")
-    policy = ASA.read(START + "\n".join(lines) + "\n")
-    assert policy.chains["acl a"].rules[0].matches[0].unknown
-    assert policy.unread
-
-
 def test_a_half_entry_is_unread_and_unknown() -> None:
     """The last line of a torn text is not lost."""
     policy = ASA.read(START + "access-list a extended permit tcp any host")

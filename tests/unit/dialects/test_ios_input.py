@@ -68,13 +68,6 @@ def test_a_wildcard_full_of_holes_is_bounded() -> None:
     assert time.process_time() - begin < 2
 
 
-def test_circular_groups_are_in_doubt() -> None:
-    """Neither recursion without end nor a silent permit."""
-    lines = [f"object-group network g{n}\n group-object g{(n + 1) % 5000}" for n in range(5000)]
-    text = START + "\n".join(lines) + "\nip access-list extended a\n permit ip any object-group g0\n"
-    assert IOS.read(text).chains["ip access-list a"].rules[0].matches[0].unknown
-
-
 def test_lines_of_unknown_commands_are_kept() -> None:
     """With what stands below them; those of other subsystems are read past."""
     text = START + "hostname rt\nteleport everything outside\n at once\nlogging host 192.0.2.1\n"

@@ -218,31 +218,6 @@ def test_what_is_not_understood_is_kept_with_its_line_and_makes_the_answer_unkno
     assert ask(policy, protocol=17 if "rule 2" in line else 6) is UNKNOWN
 
 
-@pytest.mark.parametrize("kind", ["jump", "group"])
-def test_what_leads_back_to_itself_is_unknown(kind: str) -> None:
-    """Jumps in a circle, groups that include each other: read in bounded time, and never a permit."""
-    lines = [
-        "firewall ipv4 forward filter default-action drop",
-        "firewall ipv4 forward filter rule 1 action accept",
-    ]
-    if kind == "group":
-        lines += [
-            "firewall ipv4 forward filter rule 1 source group address-group A",
-            "firewall group address-group A include B", "firewall group address-group B include A",
-            "firewall group address-group A address 198.51.100.7",
-        ]  # fmt: skip
-    else:
-        lines[1] = "firewall ipv4 forward filter rule 1 action jump"
-        lines += [
-            "firewall ipv4 forward filter rule 1 jump-target A", "firewall ipv4 name A rule 1 action jump",
-            "firewall ipv4 name A rule 1 jump-target B", "firewall ipv4 name B rule 1 action jump",
-            "firewall ipv4 name B rule 1 jump-target A", "firewall ipv4 name B default-action return",
-        ]  # fmt: skip
-    policy = config(*lines)
-    assert 1 == len(policy.unread)
-    assert ask(policy) in (UNKNOWN, DROP)
-
-
 def test_a_jump_to_nowhere_is_unknown() -> None:
     """And kept as unread."""
     policy = config(
