@@ -6,10 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import click
 
+from fwguard.cli.configuration import clean
+from fwguard.lab.attack import ATTACKS, Attacked
+from fwguard.lab.attack import attack as attack_with
 from fwguard.lab.platform import Lab
 from fwguard.lab.tamper import WAYS, ways_of
 
@@ -91,6 +95,30 @@ def tamper(firewall: str, how: str | None, run: str | None) -> None:
     click.echo(f"{firewall}: {WAYS[how]}")
 
 
+@command.command(
+    epilog="Example: fwguard lab attack globex-web irc --port 8443",
+    help="Let SERVER attack the lab's Internet in the way KIND, or without one list the kinds.\n\n"
+    "Real programs in the lab's own namespaces; ends by itself and leaves nothing behind.\n\n\b\n"
+    + "\n".join(f"{kind:<10} {planned.words}" for kind, planned in ATTACKS.items()),
+)
+@click.argument("server")
+@click.argument("kind", required=False, metavar="[KIND]")
+@click.option("--port", type=click.IntRange(1, 65535), help="Any other than the usual one.")
+@click.option("--v6", is_flag=True, help="Over IPv6.")
+@run_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with every program that ran.")
+def attack(server: str, kind: str | None, port: int | None, v6: bool, run: str | None, as_json: bool) -> None:
+    if kind is None:
+        for name, planned in ATTACKS.items():
+            click.echo(f"{name:<10} {planned.words}")
+        return
+    done = attack_with(Lab.attach(run), server, kind, port=port, v6=v6)
+    if as_json:
+        click.echo(json.dumps(done.to_json(), indent=1))
+    else:
+        _show_attack(done)
+
+
 @command.command(epilog="Example: fwguard lab mail alice@acme.example")
 @click.argument("address", required=False)
 @run_option
@@ -106,6 +134,20 @@ def mail(address: str | None, run: str | None) -> None:
             click.echo(f"{name}: {received.get(name, '')}")
         body = received.get_body(("plain", "html"))
         click.echo(f"\n{body.get_content() if body else '(no text)'}\n{'-' * 72}")
+
+
+def _show_attack(done: Attacked) -> None:
+    where = f" port {done.port}" if done.port else ""
+    click.echo(f"{done.kind}: {done.server} {done.source} to {done.target}{where}")
+    for (host, _, ended), group in groupby(done.steps, lambda one: (one.host, one.argv[0], one.ended)):
+        steps = list(group)
+        times = f", {len(steps)} times" if len(steps) > 1 else ""
+        said = f": {clean(steps[-1].said)}" if steps[-1].said else ""
+        click.echo(f"  {host}: {' '.join(steps[0].argv)}")
+        click.echo(f"    {ended} after {sum(one.seconds for one in steps):.1f} s{times}{said}")
+    click.echo(
+        f"  {done.packets_out} packets out and {done.packets_in} in by its port of the edge, {done.seconds:.1f} s"
+    )
 
 
 def _show(found: dict[str, Any]) -> None:
