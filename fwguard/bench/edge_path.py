@@ -3,6 +3,7 @@
     internet eth0 -- uplink [edge] o0 -- wan0 firewall
                                    s0 -- eth0 server 0
                                    s1 -- eth0 server 1
+                                   o1 -- wan0 neighbour (where asked for)
 
 The edge's other ports have no interface: their elements are in the kernel all the same.
 """
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
 
-from fwguard.bench.edge_platform import mac_of
+from fwguard.bench.edge_platform import BEHIND, mac_of, public
 from fwguard.compile.compiled import Compiled
 from fwguard.compile.names import TABLE
 from fwguard.edge.encoding import live_elements, table_of
@@ -43,7 +44,6 @@ _SYSCTLS: Final = {
     "net/ipv6/conf/default/accept_dad": 0,
 }  # fmt: skip
 _QUIET: Final = {"net/ipv6/conf/all/accept_dad": 0, "net/ipv6/conf/default/accept_dad": 0}
-_ENDS: Final = ("internet", "firewall", "server0", "server1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,18 @@ WIRES: Final = (
 )
 
 
+_NEIGHBOUR: Final = Wire("o1", mac_of(900_006), "neighbour", mac_of(11))
+
+
 class EdgePath:
     """The namespaces and their wires; use it as a context. Nothing of it is left afterwards."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, neighbour: bool = False) -> None:
+        """`neighbour` gives the second client a wire too."""
         mark = secrets.token_hex(3)
+        self._wires = (*WIRES, _NEIGHBOUR) if neighbour else WIRES
         self.edge = f"bench-{mark}-edge"
-        self.ends = {name: f"bench-{mark}-{name}" for name in _ENDS}
+        self.ends = {wire.end: f"bench-{mark}-{wire.end}" for wire in self._wires}
 
     def __enter__(self) -> EdgePath:
         try:
@@ -114,7 +119,7 @@ class EdgePath:
             )
 
     def _lines(self) -> Iterable[str]:
-        for wire in WIRES:
+        for wire in self._wires:
             yield (
                 f"link add {wire.port} address {wire.mac} type veth peer name eth0 address {wire.end_mac} "
                 f"netns {self.ends[wire.end]}"
@@ -130,6 +135,9 @@ class EdgePath:
         yield f"-6 neigh replace {INTERNET6} lladdr {_OUTSIDE} dev uplink nud permanent"
         yield f"-6 neigh replace fd99::fe lladdr {_FIREWALL} dev o0 nud permanent"
         yield "-6 route add 2001:db8::/96 via fd99::fe dev o0 onlink"
+        if len(self._wires) > len(WIRES):
+            yield f"neigh replace 198.51.100.253 lladdr {_NEIGHBOUR.end_mac} dev o1 nud permanent"
+            yield "route add 198.18.0.8/29 via 198.51.100.253 dev o1 onlink"
         for at in (0, 1):
             mac = mac_of(_FIRST_SERVER + at)
             yield f"route add {SERVERS4[at]}/32 dev s{at}"
@@ -152,8 +160,8 @@ def _end_lines(wire: Wire) -> list[str]:
     ]
     if wire.end == "internet":
         return [f"addr add {INTERNET4}/32 dev eth0", *routed, f"-6 addr add {INTERNET6}/128 dev eth0 nodad"]
-    if wire.end == "firewall":
-        return routed
+    if wire.end in ("firewall", "neighbour"):
+        return [f"addr add {public(0 if wire.end == 'firewall' else BEHIND, 4)}/32 dev eth0", *routed]
     at = int(wire.end[-1])
     return [f"addr add {SERVERS4[at]}/32 dev eth0", *routed, f"-6 addr add {SERVERS6[at]}/128 dev eth0 nodad"]
 

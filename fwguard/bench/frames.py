@@ -81,11 +81,12 @@ def syn_frames(
 ) -> list[bytes]:
     """Return a SYN for each (source, target, source port, target port), checksums right, IPv4 or IPv6."""
     macs = bytes.fromhex((target_mac + source_mac).replace(":", ""))
-    return [macs + _packet(*flow) for flow in flows]
+    return [macs + syn(*flow) for flow in flows]
 
 
-def _packet(source: str, target: str, sport: int, dport: int) -> bytes:
-    tcp = struct.pack("!HHIIBBHHH", sport, dport, 1, 0, 0x50, 0x02, 64240, 0, 0)
+def syn(source: str, target: str, sport: int, dport: int, number: int = 1) -> bytes:
+    """Return EtherType and packet of a SYN; `number` is its sequence number (RFC 9293 section 3.1)."""
+    tcp = struct.pack("!HHIIBBHHH", sport, dport, number, 0, 0x50, 0x02, 64240, 0, 0)
     if ":" in source:
         ends = socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, target)
         check = _checksum(ends + struct.pack("!II", len(tcp), 6) + tcp)
@@ -96,6 +97,14 @@ def _packet(source: str, target: str, sport: int, dport: int) -> bytes:
     head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0x4000, 64, 6, 0) + ends
     head = head[:10] + struct.pack("!H", _checksum(head)) + head[12:]
     return b"\x08\x00" + head + tcp[:16] + struct.pack("!H", check) + tcp[18:]
+
+
+def number_of(frame: bytes) -> int | None:
+    """Return the sequence number of a SYN frame, None for any other."""
+    at = {b"\x08\x00": 34, b"\x86\xdd": 54}.get(frame[12:14])
+    if at is None or len(frame) < at + 20 or frame[at - 11 if at == 34 else 20] != 6 or frame[at + 13] != 2:
+        return None
+    return int.from_bytes(frame[at + 4 : at + 8], "big")
 
 
 def _checksum(data: bytes) -> int:
