@@ -137,11 +137,13 @@ def controller(tmp_path: Path) -> Iterator[Controller]:
     """Make a namespace and a controller in it."""
     netns = f"ec{secrets.token_hex(3)}"
     make_namespace(netns)
-    subprocess.run(["ip", "-n", netns, "link", "set", "lo", "up"], check=True, timeout=10)
-    made = Controller(tmp_path, netns)
-    yield made
-    made.stop()
-    remove_namespace(netns)
+    try:
+        subprocess.run(["ip", "-n", netns, "link", "set", "lo", "up"], check=True, timeout=10)
+        made = Controller(tmp_path, netns)
+        yield made
+        made.stop()
+    finally:
+        remove_namespace(netns)
 
 
 @pytest.fixture
