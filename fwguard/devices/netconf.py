@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from functools import lru_cache
 from operator import methodcaller
-from typing import Any, ClassVar, Final, TypeVar
+from typing import ClassVar, Final
 
 from lxml import etree
 from ncclient import NCClientError
-from ncclient.manager import Manager
-from ncclient.operations import RPCError, TimeoutExpiredError
 from ncclient.xml_ import to_ele
 
+from fwguard.devices.netconf_conversation import Conversation
 from fwguard.devices.netconf_edit import differing_subtrees, edit_of, whole_startup
-from fwguard.devices.netconf_session import PinnedSession
 from fwguard.devices.protocol import Endpoint, Flow
 from fwguard.dialects.rfc8519 import RFC8519, lay_out
 from fwguard.dialects.rfc8519.names import TOPS
@@ -23,7 +20,6 @@ from fwguard.dialects.rfc8519.tree import BASE_NS, namespace_of
 from fwguard.errors import (
     CommitRefusedError,
     DeviceError,
-    DeviceUnreachableError,
     NotPendingError,
     PartialReadingError,
     PreimageMovedError,
@@ -32,7 +28,6 @@ from fwguard.errors import (
 from fwguard.model.snapshot import Snapshot
 from fwguard.model.warrant import Warrant
 
-T = TypeVar("T")
 FILTER: Final = [f'<{name} xmlns="{namespace_of(module)}"/>' for module, name in TOPS]
 _REMEMBERED: Final = 256  # unconfirmed writes whose startup we could still put back
 
@@ -43,7 +38,7 @@ def _canonical(text: str) -> str:
     return RFC8519.canonical(text)
 
 
-class NetconfDevice:
+class NetconfDevice(Conversation):
     """One session to one firewall. Implements devices/protocol.py's Device.
 
     Written is what differs of interfaces, acls, nat and routing, each subtree replaced whole in the
@@ -63,15 +58,8 @@ class NetconfDevice:
     _guard: Final = threading.Lock()
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-        self._where = f"firewall {endpoint.firewall.name}"
-        self._session = PinnedSession(endpoint)
-        self._manager = Manager(self._session, self._session.device_handler, timeout=endpoint.answer_s)
-        self._capabilities = self._session.server_capabilities
+        super().__init__(endpoint)
         self._parts = ("running", "startup") if self._has(":startup") else ("running",)
-
-    def _has(self, capability: str) -> bool:
-        return capability in self._capabilities
 
     def read(self) -> Snapshot:
         """Return `running`, and `startup` where the device has one, each laid out one node a line.
@@ -227,10 +215,6 @@ class NetconfDevice:
             if startup:
                 self._copy_to_startup(startup)
 
-    def close(self) -> None:
-        """End the session; never raises. Locks go with it (RFC 6241 section 7.5)."""
-        self._session.close()
-
     def _give_back(self, locked: list[str]) -> None:
         """Undo what was staged and unlock; a line that is gone has done both."""
         try:
@@ -240,41 +224,6 @@ class NetconfDevice:
                 self._ask(methodcaller("unlock", datastore))
         except DeviceError:
             self.close()
-
-    def _ask(self, request: Callable[[Any], T]) -> T:
-        """Ask, and say a refusal in words.
-
-        Raises CommitRefusedError with the device's rpc-error, DeviceUnreachableError, PartialReadingError.
-        """
-        try:
-            return request(self._manager)
-        except RPCError as error:
-            raise CommitRefusedError(f"{self._where} refuses: {in_words(error)}") from None
-        except (NCClientError, etree.XMLSyntaxError, OSError) as error:
-            raise self._broken(error) from None
-
-    def _answer(self, rpc: Any) -> None:
-        """Wait for the answer to a request that was sent with others."""
-        if not rpc.event.wait(self._endpoint.answer_s):
-            raise self._broken(TimeoutExpiredError("no answer"))
-        if rpc.error is not None:
-            raise self._broken(rpc.error)
-        if rpc.reply.error is not None:
-            raise CommitRefusedError(f"{self._where} refuses: {in_words(rpc.reply.error)}")
-
-    def _broken(self, error: Exception) -> DeviceError:
-        """The session is of no use any more, whatever happened."""
-        partial = self._session.has_partial_message
-        self.close()
-        if isinstance(error, TimeoutExpiredError):
-            if partial:
-                return PartialReadingError(f"{self._where} stopped in the middle of an answer")
-            return DeviceUnreachableError(f"{self._where} did not answer in {self._endpoint.answer_s:g} s")
-        if partial:
-            return PartialReadingError(f"{self._where} answered half: the line broke")
-        return DeviceUnreachableError(
-            f"{self._where}: {str(error).splitlines()[0][:200] or 'the line broke'}"
-        )
 
 
 def whole_text(reply: str) -> str:
@@ -287,14 +236,3 @@ def whole_text(reply: str) -> str:
     if data is None:
         raise PartialReadingError("an answer without data")
     return reply
-
-
-def in_words(error: RPCError) -> str:
-    """Say what an rpc-error says: what, where, and what else it holds, bounded."""
-    said = []
-    for one in getattr(error, "errors", None) or [error]:
-        parts = [one.message or one.tag or "no reason given", f"at {one.path}" if one.path else ""]
-        if one.tag == "lock-denied":
-            parts.append("(another session of the device holds the lock)")
-        said.append(" ".join(" ".join(part.split()) for part in parts if part))
-    return "; ".join(dict.fromkeys(said))[:600]

@@ -45,12 +45,15 @@ NOTHING: Final = (
 class PinnedSession(SSHSession):  # type: ignore[misc]  # ncclient is untyped
     """A session to `endpoint`, connected when it exists.
 
+    `probe`: ask for nothing until it is answered, for servers that lose a request which comes with our hello.
+
     Raises DeviceUnreachableError, HostKeyChangedError, AuthenticationError.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, *, probe: bool = True) -> None:
         super().__init__(make_device_handler({"name": "default"}))
         self._endpoint = endpoint
+        self._probe = probe
         self._notification_q: Queue[Any] = Queue(maxsize=NOTIFICATIONS)
         self._sending = threading.Lock()
         self._corked: list[bytes] | None = None
@@ -100,7 +103,8 @@ class PinnedSession(SSHSession):  # type: ignore[misc]  # ncclient is untyped
             self._channel.invoke_subsystem("netconf")
             self._connected = True
             self._post_connect(endpoint.answer_s)
-            self._first_answer(started + endpoint.connect_s + endpoint.answer_s)
+            if self._probe:
+                self._first_answer(started + endpoint.connect_s + endpoint.answer_s)
             transport.sock.settimeout(IDLE_S)
         except (paramiko.SSHException, NCClientError, OSError, EOFError) as error:
             took = time.monotonic() - started

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Final, cast
 
 from fwguard.devices.protocol import Device, Endpoint, Watcher
-from fwguard.model.inventory import Transport
+from fwguard.model.inventory import Platform, Transport
 
 # Modules are named, not imported: a controller that has no NETCONF device loads no ncclient, and no netmiko
 # where no firewall has a command line of its own.
@@ -17,6 +17,10 @@ DEVICES: Final[Mapping[Transport, str]] = {
     Transport.COMMAND_LINE: "fwguard.devices.command_line.device:CommandLineDevice",
     Transport.CONFIG_XML: "fwguard.devices.config_xml:ConfigXmlDevice",
 }
+# Platforms that speak a language of their own over a transport; they stream nothing that we know.
+DEVICES_OF: Final[Mapping[tuple[Transport, Platform], str]] = {
+    (Transport.NETCONF, Platform.JUNOS): "fwguard.devices.junos_netconf:JunosNetconfDevice",
+}
 WATCHERS: Final[Mapping[Transport, str]] = {
     Transport.SSH: "fwguard.devices.ssh_watcher:SshWatcher",
     Transport.NETCONF: "fwguard.devices.watch_netconf:NetconfWatcher",
@@ -25,12 +29,17 @@ WATCHERS: Final[Mapping[Transport, str]] = {
 
 def open_device(endpoint: Endpoint) -> Device:
     """Connect to a firewall. Raises DeviceError as the class of its transport says."""
-    return cast(Device, _load(DEVICES[endpoint.firewall.transport])(endpoint))
+    firewall = endpoint.firewall
+    name = DEVICES_OF.get((firewall.transport, firewall.platform), DEVICES[firewall.transport])
+    return cast(Device, _load(name)(endpoint))
 
 
 def open_watcher(endpoint: Endpoint) -> Watcher | None:
-    """Return what streams its changes (`run` connects), or None where its transport streams nothing."""
-    name = WATCHERS.get(endpoint.firewall.transport)
+    """Return what streams its changes (`run` connects), or None where nothing does."""
+    firewall = endpoint.firewall
+    if (firewall.transport, firewall.platform) in DEVICES_OF:
+        return None
+    name = WATCHERS.get(firewall.transport)
     return cast(Watcher, _load(name)(endpoint)) if name else None
 
 

@@ -72,6 +72,11 @@ CARRIED_BY: Final[Mapping[Platform, Transport]] = {
     Platform.FRR: Transport.COMMAND_LINE,
 }
 
+# What the inventory may say instead. Junos over NETCONF is written from documents and tried on no device.
+ALSO_CARRIED_BY: Final[Mapping[Platform, Transport]] = {
+    Platform.JUNOS: Transport.NETCONF,
+}
+
 
 class OnDrift(StrEnum):
     """What to do when a firewall differs from its approved state (clause 7.1.1)."""
@@ -135,8 +140,11 @@ class Firewall:
         _check_name("firewall", self.name)
         if not 1 <= self.port <= 65535:
             raise InputError(f"port {self.port} of firewall {self.name}", expected="1 to 65535")
-        carried_by = CARRIED_BY[self.platform]
-        if self.transport is not carried_by:
+        carried_by = [CARRIED_BY[self.platform]]
+        if self.platform in ALSO_CARRIED_BY:
+            carried_by.append(ALSO_CARRIED_BY[self.platform])
+        if self.transport not in carried_by:
             raise InputError(
-                f"firewall {self.name}: platform {self.platform} over {self.transport}", expected=carried_by
+                f"firewall {self.name}: platform {self.platform} over {self.transport}",
+                expected=" or ".join(carried_by),
             )
