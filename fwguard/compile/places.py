@@ -66,14 +66,14 @@ def _routed(
         _public(inet, port)
         _template(inet, port, outer)
     else:
-        inside = port.kind is PortKind.FIREWALL_IN
-        inet["arriving"][(name,)] = note._replace(
-            data="goto arrive_inside" if inside else "goto arrive_machine"
-        )
         inet["zone_inside"][(name,)] = note._replace(data=port.zone)
-        inet["sent_by"][(name,)] = note._replace(data="goto from_inside" if inside else "goto from_server")
         inet["inside_of_zone"][(port.zone, name)] = note
-        if not inside:
+        if port.kind is PortKind.FIREWALL_IN:
+            inet["arriving"][(name,)] = note._replace(data="goto arrive_inside")
+            inet["sent_by"][(name,)] = note._replace(data="goto from_inside")
+        else:
+            # A plain set, though a map of verdicts would be one look-up less: whenever one element of such a map
+            # comes, the kernel follows all the others again (nf_tables_api.c, nft_table_validate).
             inet["servers"][(name,)] = note
     # A firewall hides who sends: its outside may send mail where a mail server stands behind it.
     if _mails(port) or (port.kind is PortKind.FIREWALL_OUT and port.architecture in mailing):

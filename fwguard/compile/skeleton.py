@@ -58,6 +58,7 @@ def _chains(controls: Controls) -> Iterator[tuple[str, list[str]]]:
     prerouting = [
         f"type filter hook prerouting priority {RAW_PRIORITY}; policy accept;",
         'iifname vmap @arriving comment "4 who is behind the port"',
+        'iifname @servers goto arrive_machine comment "4 a server behind a firewall"',
     ]
     yield "prerouting", prerouting
     yield "forward", _forward(spot)
@@ -312,5 +313,6 @@ def _forward(spot: str) -> list[str]:
         'oifname vmap @cut_ordered_to comment "8 isolation ordered"',
         f'meta mark & {PASSAGE_MARK:#x} == {PASSAGE_MARK:#x} accept comment "8 stays open by reason"',
         'iifname vmap @sent_by comment "4 who sends"',
+        'iifname @servers goto from_server comment "4 a server behind a firewall"',
         'counter comment "4 no port of ours"',
     ]
