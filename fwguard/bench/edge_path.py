@@ -112,7 +112,7 @@ class EdgePath:
         namespaces.create(everything)
         namespaces.write_sysctls({self.edge: _SYSCTLS} | dict.fromkeys(self.ends.values(), _QUIET))
         namespaces.ip_batch(self._lines(), netns=self.edge)
-        for wire in WIRES:
+        for wire in self._wires:
             lines = [f"link set {wire.port} up", f"link set {wire.port} name eth0", "link set lo up"]
             namespaces.ip_batch(
                 ["link set eth0 up", *lines[2:], *_end_lines(wire)], netns=self.ends[wire.end]

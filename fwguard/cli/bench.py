@@ -31,7 +31,8 @@ def command(name: str, as_json: bool, corpus: str | None) -> None:
     """Measure, and print figures with the size of the machine and its load.
 
     `analysis` takes about a minute, and needs the extra `peers` for the ratio to Aerleon. `fleet` needs
-    root: it builds a lab of its own, and takes about six minutes. `isolation`
+    root: it builds a lab of its own, and takes about six minutes. `edge` needs root, iperf3 and iptables, and
+    takes about two minutes. `isolation`
     takes about two minutes, and compares with nfstream (extra `peers`) and Debian's fail2ban where they are. Quiet
     machines give better figures: end what else is running, or read the load beside them.
     """
