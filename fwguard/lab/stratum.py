@@ -43,19 +43,18 @@ def answers(question: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"id": number, "result": None, "error": [20, "Other/Unknown", None]}]
 
 
-def pool(address: str, port: int) -> None:
-    """Serve one miner after another until killed."""
-    with socket.create_server((address, port), family=_family(address)) as door:
-        while True:
-            miner, _ = door.accept()
-            miner.settimeout(TIMEOUT_S)
-            with miner, miner.makefile("rwb") as lines:
-                try:
-                    while line := lines.readline(4096):
-                        for answer in answers(json.loads(line)):
-                            _say(lines, answer)
-                except (OSError, ValueError):
-                    continue  # this miner is gone
+def pool(door: socket.socket) -> None:
+    """Serve one miner after another at a listening socket until killed."""
+    while True:
+        miner, _ = door.accept()
+        miner.settimeout(TIMEOUT_S)
+        with miner, miner.makefile("rwb") as lines:
+            try:
+                while line := lines.readline(4096):
+                    for answer in answers(json.loads(line)):
+                        _say(lines, answer)
+            except (OSError, ValueError):
+                continue  # this miner is gone
 
 
 def miner(address: str, port: int) -> int:
@@ -86,7 +85,8 @@ def _family(address: str) -> socket.AddressFamily:
 def main(role: str, address: str, port: int) -> int:
     """Be one of the two; return the exit code."""
     if role == "pool":
-        pool(address, port)
+        with socket.create_server((address, port), family=_family(address)) as door:
+            pool(door)
     try:
         taken = miner(address, port)
     except OSError as error:
