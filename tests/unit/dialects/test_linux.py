@@ -192,3 +192,18 @@ def test_a_firewall_without_a_place_is_refused(change: Change, parts: dict[str, 
     """With what is missing."""
     with pytest.raises(InputError, match=words):
         LINUX.write(change, Snapshot(parts))
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("nft", "table inet f {\n set a {\n  type ipv4_addr\n  elements = { @a }\n }\n}\n"),
+        ("iptables", "*filter\n:FORWARD DROP [0:0]\n:a - [0:0]\n-A FORWARD -j a\n-A a -j a\nCOMMIT\n"),
+    ],
+)
+def test_a_part_that_leads_back_to_itself_is_unknown_and_compared_as_text(part: str, text: str) -> None:
+    """The kernel would not hold it: whoever says so does not switch the guard off."""
+    snapshot = Snapshot({part: text})
+    assert [part] == [one.text for one in LINUX.policy(snapshot).unread]
+    assert Answer.UNKNOWN is answer(snapshot, "192.0.2.1", 22)
+    assert text in LINUX.canonical(snapshot)[part]
