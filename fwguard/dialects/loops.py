@@ -25,8 +25,7 @@ def refuse_loops(
     `held` returns the groups that a group names; those without a group of their own hold nothing. Without
     recursion; each group and each of its names is followed once, so a diamond of any depth is cheap.
 
-    Source: every device of these dialects refuses such a group when it is entered or committed; none
-    could say what it means.
+    Nobody can say what such a group means; a reader that took it for empty would lose a rule.
     """
     done: set[Key] = set()
     for start in names:

@@ -46,7 +46,7 @@ class Book:
         self.unread: list[Unread] = []
 
     def refuse_loops(self) -> None:
-        """Raise UnreadableError for a group that holds itself. The device takes none."""
+        """Raise UnreadableError for a group that holds itself."""
         for table in (self.networks, self.services, self.ports, self.protocols, self.icmp):
             table.refuse_loops()
 

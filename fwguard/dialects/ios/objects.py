@@ -31,7 +31,7 @@ class Book:
         self.unread: list[Unread] = []
 
     def refuse_loops(self) -> None:
-        """Raise UnreadableError for a group that holds itself. The device takes none."""
+        """Raise UnreadableError for a group that holds itself."""
         for table in (self.networks, self.services):
             table.refuse_loops()
 

@@ -197,7 +197,7 @@ def diamond(depth: int) -> Groups:
 def test_a_group_that_holds_itself_is_refused(
     name: str, kind: str, size: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As the device refuses it: with the line of the group, the way round, and soon."""
+    """With the line of the group, the way round, and soon."""
     path = tmp_path / "group"
     text = GROUPS[name, kind](ring(size))
     path.write_text(text, encoding="utf-8")
