@@ -99,7 +99,7 @@ def attack(lab: Lab, server: str, kind: str, *, port: int | None = None, v6: boo
     if kind not in ATTACKS:
         raise InputError(f"no attack {kind!r}", expected=f"one of: {', '.join(ATTACKS)}")
     planned = ATTACKS[kind]
-    attack_programs.check(("timeout", "nsenter", "unshare", *planned.programs))
+    attack_programs.check(("nsenter", "setpriv", "timeout", "unshare", *planned.programs))
     port = planned.port if port is None else port
     if not 0 <= port <= 65535:
         raise InputError(f"port {port}", expected="1 to 65535")

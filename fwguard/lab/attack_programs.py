@@ -20,6 +20,7 @@ INSTALLED: Final[Mapping[str, str]] = MappingProxyType({
     "nmap": "nmap",
     "nping": "nmap",
     "nsenter": "util-linux",
+    "setpriv": "util-linux",
     "sic": "sic",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",

@@ -1,7 +1,7 @@
 """Where an attack runs: servers in the lab's Internet, programs on a server, bounded in time, and all gone at the end.
 
-Each program gets process and mount namespaces of its own inside a host's network namespace, and a kernel timer:
-whatever becomes of us, it ends, with everything it started.
+Each program gets process and mount namespaces of its own inside a host's network namespace, and a timer; it ends
+with everything it started when the thread that runs the attack does, however that ends.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ class Stage:
         self.steps: list[Step] = []
         self._deadline_s = time.monotonic() + ATTACK_S
         self._serving: list[_Serving] = []
-        self._directory = Path(tempfile.mkdtemp(prefix="attack.", dir=lab.directory))
+        _remove_left(lab.directory)
+        self._directory = Path(tempfile.mkdtemp(prefix=f"attack.{os.getpid()}.", dir=lab.directory))
         self._directory.chmod(0o755)  # servers give up root and still read their files
 
     def __enter__(self) -> Stage:
@@ -183,10 +184,11 @@ class Stage:
     def _start(self, host: str, argv: Sequence[str], *, keep: bool) -> subprocess.Popen[bytes]:
         program = argv[0] if argv[0].startswith("/") else attack_programs.find(argv[0])
         words = [
-            "timeout", "--signal=KILL", f"{ATTACK_S + READY_S:.0f}",
+            "setpriv", "--pdeathsig", "KILL",
             "nsenter", f"--net={NETNS_DIR / self.lab.netns(host)}",
             "unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child=KILL", "--mount-proc",
-            "sh", "-c", _WRAP, "sh", str(self._directory), program, *argv[1:],
+            "sh", "-c", _WRAP, "sh", str(self._directory),
+            "timeout", "--signal=KILL", f"{ATTACK_S + READY_S:.0f}", program, *argv[1:],
         ]  # fmt: skip
         with (self._directory / "printed").open("ab") as log:
             return subprocess.Popen(
@@ -258,6 +260,13 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
         if stream is not None:
             with suppress(BrokenPipeError):
                 stream.close()
+
+
+def _remove_left(directory: Path) -> None:
+    """Remove the files of attacks whose process was killed."""
+    for left in directory.glob("attack.*"):
+        if not Path("/proc", left.name.split(".")[1]).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _listens(netns: str, port: int, *, udp: bool) -> bool:

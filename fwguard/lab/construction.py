@@ -64,6 +64,7 @@ def _network(plan: Plan) -> None:
     namespaces.create(plan.netns(host) for host in plan.hosts)
     settings: dict[str, dict[str, int]] = {plan.netns(host): dict(_EVERYWHERE) for host in plan.hosts}
     settings[plan.netns("edge")] |= edge_node.sysctls()
+    settings[plan.netns("internet")] |= edge_node.internet_sysctls()
     namespaces.write_sysctls(settings)
     namespaces.ip_batch(edge_node.batch(plan), netns=plan.netns("edge"))
     namespaces.ip_batch(management.batch(plan), netns=plan.netns("mgmt"))

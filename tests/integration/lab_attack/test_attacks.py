@@ -7,7 +7,8 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -261,6 +262,36 @@ def test_a_port_that_is_taken_is_said_and_nothing_is_done(stage: Lab) -> None:
     with pytest.raises(InputError, match="port 443 of the lab's Internet is taken"):
         attack(stage, "globex-db", "irc", port=443)
     assert [] == list(stage.directory.glob("attack.*"))
+
+
+def test_an_attack_whose_process_is_killed_ends_with_it(stage: Lab) -> None:
+    """Its programs at once, its files before the next attack."""
+    words = [sys.executable, "-m", "fwguard", "lab", "attack", "--run", stage.run_id, "globex-db", "video"]
+    attacking = subprocess.Popen([*words, "--port", "31338"], stdout=subprocess.DEVNULL)
+    names = [stage.netns("globex-db")]
+    served = set(namespaces.processes_in(names))
+    try:
+        _until(lambda: set(namespaces.processes_in(names)) - served, "the attack has begun")
+    finally:
+        attacking.kill()
+        attacking.wait(10)
+    _until(lambda: not set(namespaces.processes_in(names)) - served, "its programs have ended")
+    attack(stage, "globex-db", "mining", port=31339)
+    assert [] == list(stage.directory.glob("attack.*"))
+
+
+def _until(true: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline, f"not within 10 s: {what}"
+        time.sleep(0.02)
+
+
+def test_irc_on_the_port_of_name_servers(stage: Lab) -> None:
+    """A server that gives up root before it listens may take a low port too."""
+    with Wiretap(stage.netns("edge"), server_of(stage, "globex-db")) as tap:
+        attack(stage, "globex-db", "irc", port=53, v6=True)
+    assert {(Detector.IRC, 53)} == {(one.detector, one.port) for one in tap.scan()}
 
 
 def test_the_command_line_tells_it_to_scripts(stage: Lab) -> None:
