@@ -107,7 +107,7 @@ DataDirectory {HERE}/client
     relay_conf = stage.write("relay.conf", relay.replace(f"User {_NOBODY}\n", ""))
     stage.serve(["tor", "-f", relay_conf, "--quiet"])
     client_conf = stage.write("client.conf", client)
-    stage.run(["tor", "-f", client_conf, "--Log", "notice stdout"], until="(handshake_done)", limit_s=10)
+    stage.run(["tor", "-f", client_conf, "--Log", "notice stdout"], until="(handshake_done)", limit_s=15)
 
 
 def video(stage: Stage) -> None:
