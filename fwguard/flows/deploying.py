@@ -15,7 +15,7 @@ from fwguard.flows.drift import differing_parts, policy_of
 from fwguard.flows.house import Hand, House
 from fwguard.flows.notices import tell_asker, tell_staff_of_ticket
 from fwguard.flows.reviewing import Proposal, propose
-from fwguard.flows.writing import confirm_found, settle, warrant_for, write
+from fwguard.flows.writing import confirm_found, settle, take_back_half, warrant_for, write
 from fwguard.model.inventory import Language
 from fwguard.model.snapshot import Snapshot
 from fwguard.model.ticket import TicketEvent, TicketState
@@ -108,8 +108,12 @@ def finish_interrupted(
         after = due.proposal.edit.after
         warrants = [row.value() for row in unfinished_warrants(session, f"firewall:{firewall.name}")]
     ours = [warrant for warrant in warrants if warrant.after == after.digest]
-    if not ours or differing_parts(firewall.platform, after, reading):
+    if not ours:
         return False
+    if differing_parts(firewall.platform, after, reading):
+        return take_back_half(
+            house, hand, endpoint, ours[-1], before=baseline.snapshot, after=after, reading=reading
+        )
     if not confirm_found(house, endpoint, ours[-1], after):
         return True  # look again
     with house.store.session() as session:

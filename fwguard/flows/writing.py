@@ -120,6 +120,48 @@ def confirm_found(house: House, endpoint: Endpoint, warrant: Warrant, after: Sna
     return True
 
 
+def take_back_half(
+    house: House,
+    hand: Hand,
+    endpoint: Endpoint,
+    warrant: Warrant,
+    *,
+    before: Snapshot,
+    after: Snapshot,
+    reading: Snapshot,
+) -> bool:
+    """A device's own timer may undo one part of a write and leave another (NETCONF: startup). If every part is
+    as it was or as we wrote it, that is nobody's drift: put all back as it was.
+
+    Returns whether it was that. How it went, the next reading tells.
+    """
+    platform = endpoint.firewall.platform
+    if set(differing_parts(platform, before, reading)) & set(differing_parts(platform, after, reading)):
+        return False
+    with house.store.session() as session:
+        hand.renew(session)
+        end_warrant(session, warrant.id, outcome="interrupted: half of it was undone", at=house.clock())
+        back = warrant_for(
+            session,
+            house,
+            endpoint,
+            ground=warrant.ground,
+            clause=warrant.clause,
+            author="system",
+            reason=f"take back the half that stayed of: {warrant.reason}",
+            before=reading,
+            after=before,
+        )
+    try:
+        write(house, hand, endpoint, back, reading, before)
+    except (DeviceError, PreimageMovedError) as error:
+        log.warning("half a write stays", firewall=endpoint.firewall.name, why=str(error))
+        return True
+    with house.store.session() as session:
+        settle(session, house, back)
+    return True
+
+
 def settle_unfinished(house: House, endpoint: Endpoint, held: Snapshot | None) -> bool:
     """End the warrants that a kill or a broken line left in use; return False to look at the firewall again.
 

@@ -155,3 +155,20 @@ def test_a_line_that_drops_at_every_deployment_ends_the_ticket(scene: Any) -> No
     assert [] == scene.cases()
     assert "opening-failed" == scene.mails()[-1]
     assert "staff-call" in scene.mails("bob@host.example")
+
+
+@pytest.mark.parametrize("what", ["deploy", "end"])
+def test_a_device_that_undoes_half_of_a_write_is_nobodys_drift(scene: Any, what: str) -> None:
+    """A timer of NETCONF takes running back and leaves startup: put back without a case, then done anew."""
+    boot = "boot/nftables.conf"
+    scene.firewall.now = scene.firewall.now.with_parts({boot: scene.firewall.now.get("nft")})
+    approved, number = begin(scene, what, "netconf")
+    scene.firewall.on_call = once(scene, "after apply", DeviceUnreachableError("the line dropped"))
+    scene.look(1)
+    left = scene.firewall.now.get(boot)
+    scene.firewall.time_runs_out()
+    assert left != scene.firewall.now.get(boot)
+    scene.firewall.now = scene.firewall.now.with_parts({boot: left})
+    scene.look(12)
+    check_the_end(scene, what, approved, number)
+    assert scene.firewall.now.get("nft") == scene.firewall.now.get(boot)
