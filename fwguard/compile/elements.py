@@ -24,6 +24,17 @@ class Held(NamedTuple):
 
 Content = dict[Key, Held]
 MOST_LINE_ELEMENTS: Final = 2048
+MOST_SINGLE: Final = 16
+"""Spans of up to so many addresses stand one by one in a hash: every packet asks it, and an interval costs more."""
+
+
+def parted(pairs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the addresses of short spans one by one, as (n, n), and long spans as they are."""
+    for first, last in pairs:
+        if first != last and last - first < MOST_SINGLE:
+            yield from ((one, one) for one in range(first, last + 1))
+        else:
+            yield first, last
 
 
 def later(one: Held, other: Held) -> Held:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fwguard.compile.elements import Content, Held, Key
+from fwguard.compile.elements import Content, Held, Key, parted
 from fwguard.model.controls import Mode
 from fwguard.model.edge import EdgeArchitecture, EdgePort, EdgeState, Link, PortKind, Template
 from fwguard.model.edge_checks import is_outer, walled_architectures
@@ -107,7 +107,7 @@ def _template(inet: Mapping[str, Content], port: EdgePort, architecture: EdgeArc
 
 def _public(inet: Mapping[str, Content], port: EdgePort) -> None:
     note = Held(comment=f"4 port {port.number} {port.server}")
-    for v, pairs in (("4", port.addresses.v4.pairs), ("6", port.addresses.v6.pairs)):
+    for v, pairs in (("4", parted(port.addresses.v4.pairs)), ("6", parted(port.addresses.v6.pairs))):
         for first, last in pairs:
             single = first == last
             key: Key = (first,) if single else ((first, last),)
@@ -129,19 +129,19 @@ def _identity(contents: Contents, family: str, port: EdgePort) -> None:
     for mac in port.macs:
         put(family, "true_mac", (name, mac))
         put(family, "nd_ether", (name, mac))
-        for first, last in port.addresses.v4.pairs:
+        for first, last in parted(port.addresses.v4.pairs):
             if first == last:
                 put(family, "true4", (name, mac, first))
                 put(arp, "arp_true", (name, mac, first))
             else:
                 put(family, "true4_span", ((name, name), (mac, mac), (first, last)))
                 put(arp, "arp_true_span", ((name, name), (mac, mac), (first, last)))
-        for first, last in port.addresses.v6.pairs:
+        for first, last in parted(port.addresses.v6.pairs):
             if first == last:
                 put(family, "true6", (name, mac, first))
             else:
                 put(family, "true6_span", ((name, name), (mac, mac), (first, last)))
-    for first, last in port.addresses.v6.pairs:
+    for first, last in parted(port.addresses.v6.pairs):
         if first == last:
             put(family, "nd_target", (name, first))
         else:
