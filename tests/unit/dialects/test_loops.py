@@ -43,7 +43,7 @@ def test_a_long_loop_is_said_in_short() -> None:
 
 def test_groups_without_a_loop_are_left_alone() -> None:
     """Chains, doubles and diamonds."""
-    held = dict(LEVELS) | {f"{side}{DEPTH}": () for side in "ab"}
+    held: dict[str, tuple[str, ...]] = dict(LEVELS) | {f"{side}{DEPTH}": () for side in "ab"}
     check(held | {f"c{n}": (f"c{n + 1}",) for n in range(2000)} | {"c2000": ()})
 
 

@@ -112,7 +112,7 @@ def test_moves_and_evidence_stand_with_the_case(house: Store) -> None:
         add_evidence(session, case, kind="diff", content=b"+ rule", actor="system", at=NOW)
         move_case(session, case, CaseEvent.HOLD, actor="system", at=NOW, why="cap")
         with pytest.raises(ConflictError):
-            move_case(session, case, CaseEvent.RELEASED, actor="system", at=NOW)
+            move_case(session, case, CaseEvent.RESTORE_FAILED, actor="system", at=NOW)
     with house.reading() as session:
         case = case_numbered(session, number)
         assert [("open", "held", "cap")] == [(it.before, it.after, it.why) for it in case.moves]
