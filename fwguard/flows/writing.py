@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import structlog
 from sqlalchemy.orm import Session
 
@@ -130,29 +132,18 @@ def take_back_half(
     after: Snapshot,
     reading: Snapshot,
 ) -> bool:
-    """A device's own timer may undo one part of a write and leave another (NETCONF: startup). If every part is
-    as it was or as we wrote it, that is nobody's drift: put all back as it was.
+    """A line that drops, or a device's own timer, can leave one part of a write and not another (NETCONF: running
+    and startup). If every part is as it was or as we wrote it, that is nobody's drift: put all back as it was.
 
     Returns whether it was that. How it went, the next reading tells.
     """
-    platform = endpoint.firewall.platform
-    if set(differing_parts(platform, before, reading)) & set(differing_parts(platform, after, reading)):
+    if not _is_half(endpoint, before, after, reading):
         return False
-    with house.store.session() as session:
-        hand.renew(session)
-        end_warrant(session, warrant.id, outcome="interrupted: half of it was undone", at=house.clock())
-        back = warrant_for(
-            session,
-            house,
-            endpoint,
-            ground=warrant.ground,
-            clause=warrant.clause,
-            author="system",
-            reason=f"take back the half that stayed of: {warrant.reason}",
-            before=reading,
-            after=before,
-        )
     try:
+        reading = _rolled_back(house, endpoint, warrant)
+        if not _is_half(endpoint, before, after, reading):
+            return True  # all of it, or none: as after any interruption
+        back = _order_back(house, hand, endpoint, warrant, reading, before)
         write(house, hand, endpoint, back, reading, before)
     except (DeviceError, PreimageMovedError) as error:
         log.warning("half a write stays", firewall=endpoint.firewall.name, why=str(error))
@@ -160,6 +151,34 @@ def take_back_half(
     with house.store.session() as session:
         settle(session, house, back)
     return True
+
+
+def _is_half(endpoint: Endpoint, before: Snapshot, after: Snapshot, reading: Snapshot) -> bool:
+    """Tell whether some parts are as before, and all others as after."""
+    not_before = set(differing_parts(endpoint.firewall.platform, before, reading))
+    not_after = set(differing_parts(endpoint.firewall.platform, after, reading))
+    return bool(not_before and not_after) and not not_before & not_after
+
+
+def _rolled_back(house: House, endpoint: Endpoint, warrant: Warrant) -> Snapshot:
+    """Undo what of a write still waits to be confirmed, and read what is there then."""
+    with house.sessions.kept(endpoint) as device, suppress(NotPendingError):
+        device.roll_back(warrant)
+    with house.sessions.fresh(endpoint) as device:
+        return device.read()
+
+
+def _order_back(
+    house: House, hand: Hand, endpoint: Endpoint, warrant: Warrant, reading: Snapshot, before: Snapshot
+) -> Warrant:
+    """End a warrant half of whose write stayed, and issue the one to take that half back."""
+    with house.store.session() as session:
+        hand.renew(session)
+        end_warrant(session, warrant.id, outcome="interrupted: half of it was undone", at=house.clock())
+        return warrant_for(
+            session, house, endpoint, ground=warrant.ground, clause=warrant.clause, author="system",
+            reason=f"take back the half that stayed of: {warrant.reason}", before=reading, after=before,
+        )  # fmt: skip
 
 
 def settle_unfinished(house: House, endpoint: Endpoint, held: Snapshot | None) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from fwguard.config import Settings, make_secret_key
 from fwguard.devices.protocol import Device, Endpoint, Flow
 from fwguard.devices.sessions import Sessions
-from fwguard.errors import NotPendingError, PreimageMovedError
+from fwguard.errors import CommitRefusedError, NotPendingError, PreimageMovedError
 from fwguard.flows import edge_events, edge_state, guard, reviewing
 from fwguard.flows.asking import ask_baseline, ask_opening
 from fwguard.flows.deciding import approve
@@ -118,6 +118,8 @@ class FakeDevice:
         """Write, with a way back until it is confirmed."""
         warrant.require(subject=warrant.subject, before=before.digest, after=after.digest)
         self._firewall.called("before apply")
+        if self._firewall.unconfirmed:
+            raise CommitRefusedError("busy: another write waits to be confirmed")
         if self._firewall.now != before:
             raise PreimageMovedError("it holds something else")
         self._firewall.unconfirmed[warrant.id] = self._firewall.now
@@ -138,6 +140,8 @@ class FakeDevice:
     def roll_back(self, warrant: Warrant) -> None:
         """Go back."""
         self._firewall.called("roll back")
+        if warrant.id not in self._firewall.unconfirmed:
+            raise NotPendingError("nothing of this warrant waits")
         self._firewall.now = self._firewall.unconfirmed.pop(warrant.id)
 
     def close(self) -> None:

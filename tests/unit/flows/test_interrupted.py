@@ -172,3 +172,19 @@ def test_a_device_that_undoes_half_of_a_write_is_nobodys_drift(scene: Any, what:
     scene.look(12)
     check_the_end(scene, what, approved, number)
     assert scene.firewall.now.get("nft") == scene.firewall.now.get(boot)
+
+
+@pytest.mark.parametrize("what", ["deploy", "end"])
+def test_a_line_that_drops_in_the_middle_of_a_write_is_nobodys_drift(scene: Any, what: str) -> None:
+    """One part is written, its timer runs, the other part never arrived: undone without a case, done anew."""
+    boot = "boot/nftables.conf"
+    scene.firewall.now = scene.firewall.now.with_parts({boot: scene.firewall.now.get("nft")})
+    approved, number = begin(scene, what, "netconf")
+    before = scene.firewall.now.get(boot)
+    scene.firewall.on_call = once(scene, "after apply", DeviceUnreachableError("the line dropped"))
+    scene.look(1)
+    assert scene.firewall.unconfirmed
+    scene.firewall.now = scene.firewall.now.with_parts({boot: before})
+    scene.look(12)
+    check_the_end(scene, what, approved, number)
+    assert scene.firewall.now.get("nft") == scene.firewall.now.get(boot)
