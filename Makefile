@@ -33,19 +33,18 @@ lint: setup
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-# Coverage makes Python three times as slow in the rooms that only reckon: it is shown of those that act, and
-# `make coverage` shows it of all. Real daemons and browsers wait more than they work: there are more workers
-# than cores. What failed while they shared two cores is asked once more, alone: a fault fails again.
+# Coverage makes Python three times as slow: it is shown of the rooms that decide and remember, and `make
+# coverage` shows it of all. Real daemons and browsers wait more than they work: there are more workers than
+# cores. What failed while they shared two cores is asked once more, alone: a fault fails again.
 PYTEST := $(PY) -m pytest -q
-RECKONING := analysis bench compile detect dialects edge kernel lab model rules
-RECKON := $(RECKONING:%=tests/unit/%) tests/golden
-ACT := $(filter-out $(RECKONING:%=tests/unit/%) %/conftest.py %/__pycache__,$(wildcard tests/unit/*))
+DECIDING := $(addprefix tests/unit/,approvals flows listen mail store work)
+REST := $(filter-out $(DECIDING) %/conftest.py %/__pycache__,$(wildcard tests/unit/*)) tests/golden
 ALIVE := tests/integration tests/faults tests/e2e
 AGAIN := --last-failed --last-failed-no-failures=none
 test: lint
-	$(SUDO) $(PYTEST) -n $(WORKERS) $(RECKON) || $(SUDO) $(PYTEST) $(AGAIN) $(RECKON)
+	$(SUDO) $(PYTEST) -n $(WORKERS) $(REST) || $(SUDO) $(PYTEST) $(AGAIN) $(REST)
 	$(SUDO) $(VENV)/bin/coverage erase
-	$(SUDO) $(PYTEST) -n $(WORKERS) --cov --cov-report=term $(ACT) || $(SUDO) $(PYTEST) $(AGAIN) $(ACT)
+	$(SUDO) $(PYTEST) -n $(WORKERS) --cov --cov-report=term $(DECIDING) || $(SUDO) $(PYTEST) $(AGAIN) $(DECIDING)
 	$(SUDO) $(PYTEST) -n $(LIVELY) --dist loadgroup $(ALIVE) || $(SUDO) $(PYTEST) $(AGAIN) $(ALIVE)
 
 unit golden integration e2e faults: setup
