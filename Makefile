@@ -5,7 +5,7 @@ VENV    := .venv
 PY      := $(VENV)/bin/python
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
 WORKERS ?= 2
-LIVELY ?= 4
+LIVELY ?= 3
 
 .PHONY: help setup demo test unit golden integration e2e faults lint bench accuracy corpus coverage clean
 
